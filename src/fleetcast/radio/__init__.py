@@ -1,0 +1,79 @@
+"""What the air allows: bands, airtime, duty cycle, class B timing, energy. Pure arithmetic on frozen values.
+
+`catalog.band("EU868")` is where to begin. Whole microseconds for instants and durations on the air; not here: what is said (`protocol`), and what is planned with
+these limits (`planning`).
+"""
+
+from fleetcast.radio.airtime import (
+    DATA_FRAGMENT_HEADER_BYTES,
+    PHY_OVERHEAD_BYTES,
+    beacon_airtime_us,
+    downlink_airtime_us,
+    fragment_airtime_us,
+    fragment_frame_bytes,
+    fsk_airtime_us,
+    lora_airtime_us,
+    lora_payload_symbols,
+    lr_fhss_airtime_us,
+    uplink_airtime_us,
+)
+from fleetcast.radio.band import Band, CountryProfile, DataRate, Direction, UnknownDataRate
+from fleetcast.radio.bands import catalog
+from fleetcast.radio.bands.catalog import UnknownBand
+from fleetcast.radio.downlink import FrequencyNotAllowed, NoPayload, check_downlink, sub_band_of
+from fleetcast.radio.fragments import (
+    MAX_FRAGMENT_BYTES,
+    FragmentOption,
+    fragment_options,
+    loss_break_even,
+    max_fragment_bytes,
+)
+from fleetcast.radio.modulation import Fsk, LoRa, LrFhss, LrFhssCodingRate, Modulation
+from fleetcast.radio.payload_sizes import PayloadLimit, Revision
+from fleetcast.radio.receive_windows import Beacon, ChannelPlan, ChannelPlanNeeded, PingSlotChannel, Rx2
+from fleetcast.radio.spectrum import FrequencyRange, SubBand, mhz
+
+__all__ = [
+    "DATA_FRAGMENT_HEADER_BYTES",
+    "MAX_FRAGMENT_BYTES",
+    "PHY_OVERHEAD_BYTES",
+    "Band",
+    "Beacon",
+    "ChannelPlan",
+    "ChannelPlanNeeded",
+    "CountryProfile",
+    "DataRate",
+    "Direction",
+    "FragmentOption",
+    "FrequencyNotAllowed",
+    "FrequencyRange",
+    "Fsk",
+    "LoRa",
+    "LrFhss",
+    "LrFhssCodingRate",
+    "Modulation",
+    "NoPayload",
+    "PayloadLimit",
+    "PingSlotChannel",
+    "Revision",
+    "Rx2",
+    "SubBand",
+    "UnknownBand",
+    "UnknownDataRate",
+    "beacon_airtime_us",
+    "catalog",
+    "check_downlink",
+    "downlink_airtime_us",
+    "fragment_airtime_us",
+    "fragment_frame_bytes",
+    "fragment_options",
+    "fsk_airtime_us",
+    "lora_airtime_us",
+    "lora_payload_symbols",
+    "loss_break_even",
+    "lr_fhss_airtime_us",
+    "max_fragment_bytes",
+    "mhz",
+    "sub_band_of",
+    "uplink_airtime_us",
+]

@@ -1,0 +1,1 @@
+"""One file per band: figures only, each with its source; `catalog` finds them by name."""
