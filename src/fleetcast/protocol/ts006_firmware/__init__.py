@@ -1,0 +1,1 @@
+"""Firmware management (TS006-1.0.0), FPort 203."""
