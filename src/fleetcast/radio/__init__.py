@@ -1,7 +1,7 @@
 """What the air allows: bands, airtime, duty cycle, class B timing, energy. Pure arithmetic on frozen values.
 
-`catalog.band("EU868")` is where to begin. Whole microseconds for instants and durations on the air; not here: what is said (`protocol`), and what is planned with
-these limits (`planning`).
+`catalog.band("EU868")` is where to begin. Instants and durations on the air are whole microseconds. Not here: what is
+said (`protocol`), and what is planned with these limits (`planning`).
 """
 
 from fleetcast.radio.airtime import (
