@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 
 from fleetcast.errors import Invalid
+from fleetcast.identifiers import DevAddr
 from fleetcast.radio.band import Direction, Rule, UnknownDataRate
 from fleetcast.radio.bands.catalog import UnknownBand, band, names
 from fleetcast.radio.downlink import sub_band_of
@@ -75,12 +77,13 @@ def test_an_unknown_edition_is_refused(text: str) -> None:
 
 def test_an_open_channel_plan_is_asked_for() -> None:
     there = band("CN470")
-    for ask in (
+    asked: list[Callable[[], int]] = [
         lambda: there.rx2.frequency_hz,
         lambda: there.beacon.frequency_hz(0),
-        lambda: there.ping_slot.frequency_hz(0, 1),
+        lambda: there.ping_slot.frequency_hz(0, DevAddr.from_int(1)),
         lambda: band("CN470", plan="20MHz-A").beacon.frequency_hz(0),
-    ):
+    ]
+    for ask in asked:
         with pytest.raises(ChannelPlanNeeded):
             ask()
     assert band("CN470", plan="20mhz-a").rx2.frequency_hz == 486_900_000
@@ -137,7 +140,7 @@ def test_us915_hops_over_eight_channels() -> None:
     assert there.beacon.hopping
     assert there.ping_slot.hopping
     assert there.beacon.frequency_hz(128 * 9) == 923_900_000
-    assert there.ping_slot.frequency_hz(128 * 9, 0x01020304) == 923_300_000 + 600_000 * ((0x01020304 + 9) % 8)
+    assert there.ping_slot.frequency_hz(128 * 9, DevAddr("01020304")) == 923_300_000 + 600_000 * ((0x01020304 + 9) % 8)
     assert not band("EU868").beacon.hopping
 
 

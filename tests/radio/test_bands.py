@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fleetcast.identifiers import DevAddr
 from fleetcast.radio.airtime import DATA_FRAGMENT_HEADER_BYTES, PHY_OVERHEAD_BYTES
 from fleetcast.radio.band import Band, Direction, Rule
 from fleetcast.radio.bands import catalog
@@ -257,16 +258,19 @@ def test_the_channel_plans_of_cn470_follow_the_rules_of_the_reference() -> None:
         for j in range(8):
             on_a = band.with_plan("20MHz-A", join_channel=j)
             assert on_a.beacon.frequency_hz(128 * period) == a.downlink_hz[period % 8 + 8 * j]
-            assert on_a.ping_slot.frequency_hz(128 * period, address) == a.downlink_hz[(address + period) % 8 + 8 * j]
+            assert (
+                on_a.ping_slot.frequency_hz(128 * period, DevAddr.from_int(address))
+                == a.downlink_hz[(address + period) % 8 + 8 * j]
+            )
         for j, channel in ((8, 23), (9, 55)):
             on_b = band.with_plan("20MHz-B", join_channel=j)
             assert on_b.beacon.frequency_hz(128 * period) == b.downlink_hz[channel]
             index = (address + period) % 32 + 32 * (j - 8)
-            assert on_b.ping_slot.frequency_hz(128 * period, address) == b.downlink_hz[index]
+            assert on_b.ping_slot.frequency_hz(128 * period, DevAddr.from_int(address)) == b.downlink_hz[index]
         on_legacy = band.with_plan("legacy")
         assert on_legacy.beacon.frequency_hz(128 * period) == expected["legacy"]["beacon_hz"][period % 8]
         ping_hz = 508_300_000 + 200_000 * ((address + period) % 8)
-        assert on_legacy.ping_slot.frequency_hz(128 * period, address) == ping_hz
+        assert on_legacy.ping_slot.frequency_hz(128 * period, DevAddr.from_int(address)) == ping_hz
     for plan in (a26, b26):
         (group,) = plan.groups
         assert group.beacon_hz == (expected[plan.name]["beacon_hz"],)

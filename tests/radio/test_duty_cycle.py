@@ -46,7 +46,8 @@ def test_no_sliding_hour_is_ever_above_the_limit(
     duty_cycle: float, use: DutyCycleUse, share: float, drawn: list[tuple[float, int]]
 ) -> None:
     budget = DutyCycleBudget(duty_cycle, use, share)
-    now_us, sent = 0, []
+    now_us = 0
+    sent: list[tuple[int, int]] = []
     for fraction, wait_us in drawn:
         airtime_us = max(1, int(fraction * budget.limit_us))
         now_us = budget.book_earliest(airtime_us, now_us + wait_us)
@@ -59,7 +60,8 @@ def test_a_burst_is_never_held_back_longer_than_the_hour_demands(
     duty_cycle: float, drawn: list[tuple[float, int]]
 ) -> None:
     budget = DutyCycleBudget(duty_cycle, BURST)
-    not_before_us, sent = 0, []
+    not_before_us = 0
+    sent: list[tuple[int, int]] = []
     for fraction, wait_us in drawn:
         airtime_us = max(1, int(fraction * budget.limit_us))
         asked_us = not_before_us + wait_us
@@ -172,12 +174,12 @@ def test_the_closed_form_of_a_transfer_is_what_a_budget_allows(
     count: int, airtime_us: int, duty_cycle: float, use: DutyCycleUse, share: float, pause_us: int
 ) -> None:
     budget, not_before_us, starts = DutyCycleBudget(duty_cycle, use, share), 0, []
-    options = {"share": share, "pause_us": pause_us}
     for _ in range(count):
         starts.append(budget.book_earliest(airtime_us, not_before_us))
         not_before_us = starts[-1] + airtime_us + pause_us
     assert list(transfer_starts_us(count, airtime_us, duty_cycle, use, share=share, pause_us=pause_us)) == starts
-    assert transfer_duration_us(count, airtime_us, duty_cycle, use, **options) == starts[-1] + airtime_us
+    duration_us = transfer_duration_us(count, airtime_us, duty_cycle, use, share=share, pause_us=pause_us)
+    assert duration_us == starts[-1] + airtime_us
 
 
 def test_a_transfer_without_frames_takes_no_time() -> None:

@@ -34,6 +34,14 @@ def test_the_largest_fragment_of_every_data_rate_is_that_of_the_reference(name: 
         assert computed == expected
 
 
+@pytest.mark.parametrize(("name", "limit_us"), [("AS923-1", 400_000), ("AS923-4", 400_000), ("CN470", 1_000_000)])
+def test_the_largest_frame_under_a_dwell_limit_keeps_it(name: str, limit_us: int) -> None:
+    there = band(name)
+    for dr in there.usable_data_rates():
+        size = max_fragment_bytes(there, dr, dwell_limited=True)
+        assert size == 0 or fragment_airtime_us(there, dr, size) <= limit_us
+
+
 def test_a_band_without_dwell_tables_has_one_size_for_both() -> None:
     assert max_fragment_bytes(band("EU868"), 3, dwell_limited=True) == 112
     assert max_fragment_bytes(band("US915"), 8, dwell_limited=True) == 50

@@ -4,6 +4,7 @@
 said (`protocol`), and what is planned with these limits (`planning`).
 """
 
+from fleetcast.radio import answers, class_b, energy
 from fleetcast.radio.airtime import (
     DATA_FRAGMENT_HEADER_BYTES,
     PHY_OVERHEAD_BYTES,
@@ -21,6 +22,16 @@ from fleetcast.radio.band import Band, CountryProfile, DataRate, Direction, Unkn
 from fleetcast.radio.bands import catalog
 from fleetcast.radio.bands.catalog import UnknownBand
 from fleetcast.radio.downlink import FrequencyNotAllowed, NoPayload, check_downlink, sub_band_of
+from fleetcast.radio.duty_cycle import (
+    BudgetSpent,
+    DutyCycleBudget,
+    DutyCycleUse,
+    FrameExceedsBudget,
+    even_gap_us,
+    hourly_budget_us,
+    transfer_duration_us,
+    transfer_starts_us,
+)
 from fleetcast.radio.fragments import (
     MAX_FRAGMENT_BYTES,
     FragmentOption,
@@ -39,12 +50,16 @@ __all__ = [
     "PHY_OVERHEAD_BYTES",
     "Band",
     "Beacon",
+    "BudgetSpent",
     "ChannelPlan",
     "ChannelPlanNeeded",
     "CountryProfile",
     "DataRate",
     "Direction",
+    "DutyCycleBudget",
+    "DutyCycleUse",
     "FragmentOption",
+    "FrameExceedsBudget",
     "FrequencyNotAllowed",
     "FrequencyRange",
     "Fsk",
@@ -60,14 +75,19 @@ __all__ = [
     "SubBand",
     "UnknownBand",
     "UnknownDataRate",
+    "answers",
     "beacon_airtime_us",
     "catalog",
     "check_downlink",
+    "class_b",
     "downlink_airtime_us",
+    "energy",
+    "even_gap_us",
     "fragment_airtime_us",
     "fragment_frame_bytes",
     "fragment_options",
     "fsk_airtime_us",
+    "hourly_budget_us",
     "lora_airtime_us",
     "lora_payload_symbols",
     "loss_break_even",
@@ -75,5 +95,7 @@ __all__ = [
     "max_fragment_bytes",
     "mhz",
     "sub_band_of",
+    "transfer_duration_us",
+    "transfer_starts_us",
     "uplink_airtime_us",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleetcast.errors import Invalid
+from fleetcast.identifiers import DevAddr
 from fleetcast.radio.spectrum import ChannelBlock
 
 
@@ -66,7 +67,7 @@ class PingSlotChannel:
         """Whether the frequency changes every beacon period."""
         return len(self.frequencies_hz) > 1
 
-    def frequency_hz(self, beacon_time_s: int, address: int) -> int:
+    def frequency_hz(self, beacon_time_s: int, address: DevAddr) -> int:
         """Frequency in the beacon period that starts at this GPS second, for a DevAddr or McAddr.
 
         A non-zero DlFreq in McClassBSessionReq replaces it. Raises ChannelPlanNeeded while the plan is open.
@@ -75,7 +76,7 @@ class PingSlotChannel:
             raise ChannelPlanNeeded(
                 "the ping-slot frequency depends on the channel plan and the join channel: choose them"
             )
-        return self.frequencies_hz[(address + beacon_time_s // 128) % len(self.frequencies_hz)]
+        return self.frequencies_hz[(int(address) + beacon_time_s // 128) % len(self.frequencies_hz)]
 
 
 @dataclass(frozen=True, slots=True)
