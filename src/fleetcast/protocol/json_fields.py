@@ -40,7 +40,7 @@ def from_json_fields(cls: type[D], fields: Mapping[str, object]) -> D:
         if given != {"error": BUFFER_ERROR}:
             raise WrongField(cls.name, "error", f"stands alone and is {BUFFER_ERROR}: leave out everything else")
         given = {"base_byte": BUFFER_ERROR, "data": ""}
-    known = {field.name: field for field in cls.fields if field.kind not in (Kind.RESERVED, Kind.BESIDE)}
+    known = {field.name: field for field in cls.fields if field.kind is not Kind.RESERVED and field.in_json}
     for name in given:
         if name not in known:
             raise WrongField(cls.name, str(name), f"is not a field; there are: {', '.join(known) or 'none'}")

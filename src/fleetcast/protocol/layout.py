@@ -26,7 +26,6 @@ class Kind(Enum):
     RESERVED = "RFU"
     REST = "rest of the payload"
     RECORDS = "records"
-    BESIDE = "kept beside the wire fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class Field:
     optional: bool = False
     default: int | None = None
     record: type[Any] | None = None
+    in_json: bool = True
 
     @property
     def lowest(self) -> int:
@@ -54,7 +54,7 @@ class Field:
     @property
     def is_fixed(self) -> bool:
         """Whether the field always has the same width."""
-        return self.kind not in (Kind.REST, Kind.RECORDS, Kind.BESIDE)
+        return self.kind not in (Kind.REST, Kind.RECORDS)
 
     def allowed(self) -> str:
         """The values that can be sent, as text."""

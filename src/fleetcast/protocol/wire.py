@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast, dataclass_transform
 
 from fleetcast.errors import Invalid
 from fleetcast.identifiers import DevAddr
+from fleetcast.protocol.codec_source import Source
 from fleetcast.protocol.layout import Field, Kind, Layout
 from fleetcast.protocol.tolerances import Tolerance, Tolerances
 
@@ -58,6 +58,7 @@ class _Spec:
     default: int | None = None
     record: type[Any] | None = None
     optional: bool = False
+    in_json: bool = True
 
 
 def uint(size_bytes: int, note: str = "") -> int:
@@ -112,9 +113,9 @@ def records(record: type[C], note: str = "") -> tuple[C, ...]:
     return cast("tuple[C, ...]", _Spec(Kind.RECORDS, note=note, record=record))
 
 
-def beside(note: str = "", *, default: int) -> int:
-    """A number kept with the command that is no field of its own; the class fills it in."""
-    return cast(int, _Spec(Kind.BESIDE, note=note, default=default))
+def kept(width: int, note: str = "", *, default: int) -> int:
+    """Bits without a name in the specification that are kept all the same; they do not show in JSON."""
+    return cast(int, _Spec(Kind.BITS, width, note, default, in_json=False))
 
 
 class Declared:
@@ -186,7 +187,7 @@ class Command(Declared):
 @dataclass_transform(
     kw_only_default=True,
     frozen_default=True,
-    field_specifiers=(uint, sint, bits, flag, octets, address, optional, rest, records, beside),
+    field_specifiers=(uint, sint, bits, flag, octets, address, optional, rest, records, kept),
 )
 def command(*, cid: int, alone: bool = False) -> Callable[[type[C]], type[C]]:
     """Declare a command: a frozen value with keyword arguments, and the code that its fields imply.
@@ -221,7 +222,7 @@ def _declare(cls: type[C], cid: int | None) -> type[C]:
     optionals = tuple(one for one in fields if one.optional)
     tail = Layout(cls.__name__, optionals) if optionals else None
     own = set(vars(cls))
-    source = _Source(cid, fields, head, tail)
+    source = Source(cid, fields, head, tail)
     made: Any = cls
     made.__post_init__ = source.function("__post_init__", source.checking(checks="check" in own), complain=_complain)
     made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
@@ -247,25 +248,27 @@ def _collect(cls: type[object]) -> tuple[Field, ...]:
     for name, spec in list(vars(cls).items()):
         if not isinstance(spec, _Spec):
             continue
-        found.append(Field(name, spec.kind, spec.bits, spec.note, spec.optional, spec.default, spec.record))
+        found.append(
+            Field(name, spec.kind, spec.bits, spec.note, spec.optional, spec.default, spec.record, spec.in_json)
+        )
         if spec.kind is Kind.RESERVED:
             delattr(cls, name)
         elif name not in annotated:
             raise TypeError(f"{cls.__name__}.{name}: a field needs its type")
-        elif spec.optional or spec.kind is Kind.BESIDE:
+        elif spec.optional or spec.default is not None:
             setattr(cls, name, spec.default)
         else:
             delattr(cls, name)
-    order = [2 if one.kind is Kind.BESIDE else 1 if one.optional or not one.is_fixed else 0 for one in found]
+    order = [one.optional or not one.is_fixed for one in found]
     if order != sorted(order) or sum(one.kind in (Kind.REST, Kind.RECORDS) for one in found) > 1:
-        raise TypeError(f"{cls.__name__}: fixed fields come first, then one tail, then what is kept beside")
+        raise TypeError(f"{cls.__name__}: fixed fields come first, then one tail")
     return tuple(found)
 
 
 def _complain(declared: Declared) -> None:
     """Name the first field whose value does not fit."""
     for field in declared.fields:
-        if field.kind in (Kind.RESERVED, Kind.REST, Kind.RECORDS, Kind.BESIDE):
+        if field.kind in (Kind.RESERVED, Kind.REST, Kind.RECORDS):
             continue
         value = getattr(declared, field.name)
         if value is None and field.optional:
@@ -278,131 +281,3 @@ def _complain(declared: Declared) -> None:
     present = [field.name for field in declared.fields if field.optional and getattr(declared, field.name) is not None]
     wanted = [field.name for field in declared.fields if field.optional]
     raise Invalid(f"{declared.name}: give all of {', '.join(wanted)} or none; given: {', '.join(present)}")
-
-
-class _Source:
-    """The text of the generated functions of one class."""
-
-    def __init__(self, cid: int | None, fields: tuple[Field, ...], head: Layout, tail: Layout | None) -> None:
-        self.cid = cid
-        self.fields = fields
-        self.head = head
-        self.tail = tail
-
-    def function(self, name: str, lines: list[str], **names: object) -> Any:
-        """Compile one function; `names` are the objects its text mentions."""
-        start = "x" if self.cid is not None else ""
-        head = struct.Struct("<" + start + self.head.format)
-        space: dict[str, Any] = {
-            "address": DevAddr.from_int,
-            "new": object.__new__,
-            "unpack": head.unpack_from,
-            "pack": struct.Struct("<" + ("B" if self.cid is not None else "") + self.head.format).pack,
-            **names,
-        }
-        if self.tail is not None:
-            tail = struct.Struct("<" + self.tail.format)
-            space |= {"unpack_tail": tail.unpack_from, "pack_tail": tail.pack}
-        if made := names.get("made"):
-            for field in self._stored():
-                space["set_" + field.name] = getattr(made, field.name).__set__
-        exec("\n    ".join(lines), space)  # noqa: S102 - the text is made from declarations in this package only
-        return space[name]
-
-    def _stored(self) -> list[Field]:
-        return [one for one in self.fields if one.kind is not Kind.RESERVED]
-
-    def checking(self, *, checks: bool) -> list[str]:
-        """`__post_init__`: one chain of comparisons, the slow search for the culprit only when it fails."""
-        tests = []
-        for field in self.fields:
-            value = f"self.{field.name}"
-            if field.kind in (Kind.UNSIGNED, Kind.SIGNED, Kind.BITS, Kind.FLAG):
-                test = f"{field.lowest} <= {value} <= {field.highest}"
-                tests.append(f"({value} is None or {test})" if field.optional else test)
-            elif field.kind is Kind.OCTETS:
-                tests.append(f"len({value}) == {field.bits // 8}")
-        optionals = [f"self.{one.name} is None" for one in self.fields if one.optional]
-        if len(optionals) > 1:
-            tests.append("(" + " == ".join(f"({one})" for one in optionals) + ")")
-        lines = ["def __post_init__(self):"]
-        if tests:
-            lines.append(f"if not ({' and '.join(tests)}): complain(self)")
-        if checks:
-            lines.append("self.check()")
-        return [*lines, "return None"]
-
-    def json(self) -> list[str]:
-        """`json_fields`: one dictionary."""
-        pairs, late = [], []
-        for field in self._stored():
-            value = f"self.{field.name}"
-            if field.kind in (Kind.OCTETS, Kind.REST):
-                pairs.append(f"{field.name!r}: {value}.hex()")
-            elif field.kind is Kind.ADDRESS:
-                pairs.append(f"{field.name!r}: {value}.lower()")
-            elif field.kind is Kind.RECORDS:
-                pairs.append(f"{field.name!r}: [one.json_fields() for one in {value}]")
-            elif field.optional:
-                late.append(f"if {value} is not None: found[{field.name!r}] = {value}")
-            elif field.kind is not Kind.BESIDE:
-                pairs.append(f"{field.name!r}: {value}")
-        return ["def json_fields(self):", f"found = {{{', '.join(pairs)}}}", *late, "return found"]
-
-    def encoding(self) -> list[str]:
-        """`encode`: the identifier, the head, the tail."""
-        arguments = ([] if self.cid is None else [str(self.cid)]) + self.head.writing()
-        lines = ["def encode(self):", f"wire = pack({', '.join(arguments)})"]
-        for field in self.fields:
-            if field.kind is Kind.REST:
-                lines.append(f"wire += self.{field.name}")
-            elif field.kind is Kind.RECORDS:
-                lines.append(f"wire += b''.join([one.encode() for one in self.{field.name}])")
-        if self.tail is not None:
-            present = f"if self.{self.tail.fields[0].name} is not None:"
-            lines.append(f"{present} wire += pack_tail({', '.join(self.tail.writing())})")
-        return [*lines, "return wire"]
-
-    def reading(self) -> list[str]:
-        """`read` of a fixed command: no checks, since what was read from the wire fits it."""
-        size = 1 + self.head.size
-        return [
-            "def read(payload, at, end, tolerances):",
-            f"if end - at < {size}: return None",
-            *self._unpacking("at"),
-            *self._making(),
-            f"return self, at + {size}, None",
-        ]
-
-    def reading_record(self) -> list[str]:
-        """`read_record`: the record at an offset that is known to hold one."""
-        return ["def read_record(payload, at):", *self._unpacking("at"), *self._making(), "return self"]
-
-    def reading_with_tail(self) -> list[str]:
-        """`read` of a command whose tail is read by hand."""
-        size = 1 + self.head.size
-        _, values = self.head.reading("w")
-        tail = [one.name for one in self._stored() if one.name not in values]
-        named = [f"{name}={value}" for name, value in zip(values, _items("head", len(values)), strict=True)]
-        named += [f"{name}={value}" for name, value in zip(tail, _items("found[0]", len(tail)), strict=True)]
-        return [
-            "def read(payload, at, end, tolerances):",
-            f"if end - at < {size}: return None",
-            *self._unpacking("at"),
-            f"head = ({''.join(value + ', ' for value in values.values())})",
-            f"found = made.read_tail(head, payload, at + {size}, end, tolerances)",
-            "if found is None: return None",
-            f"return made({', '.join(named)}), found[1], found[2]",
-        ]
-
-    def _unpacking(self, at: str) -> list[str]:
-        variables, _ = self.head.reading("w")
-        return [f"{''.join(one + ', ' for one in variables)} = unpack(payload, {at})"] if variables else []
-
-    def _making(self) -> list[str]:
-        _, values = self.head.reading("w")
-        return ["self = new(made)", *(f"set_{name}(self, {value})" for name, value in values.items())]
-
-
-def _items(sequence: str, count: int) -> list[str]:
-    return [f"{sequence}[{number}]" for number in range(count)]

@@ -9,21 +9,16 @@ from fleetcast.identifiers import DevAddr
 from fleetcast.protocol.command_table import table
 from fleetcast.protocol.package_version import PackageVersionAns, PackageVersionReq
 from fleetcast.protocol.tolerances import Tolerances
-from fleetcast.protocol.ts005_multicast.session_answer import (
-    TO_START,
-    check_session_answer,
-    read_time_to_start,
-    status_of,
-)
+from fleetcast.protocol.ts005_multicast.session_answer import TO_START, SessionAnswer
 from fleetcast.protocol.wire import (
     Command,
     Record,
     TailReading,
     address,
-    beside,
     bits,
     command,
     flag,
+    kept,
     octets,
     optional,
     record,
@@ -144,61 +139,31 @@ class McClassBSessionReq(Command):
 
 
 @command(cid=0x04)
-class McClassCSessionAns(Command):
+class McClassCSessionAns(SessionAnswer):
     """Accept a class C session and tell when it starts, or say why not (TS005-1.0.0, 0x04 up)."""
 
-    _rfu = reserved(3)
+    error_bits = 0x1C
+
+    reserved_bits: int = kept(3, "RFU; set with nothing behind it, read as refused", default=0)
     mc_group_undefined: bool = flag()
     freq_error: bool = flag()
     dr_error: bool = flag()
     mc_group_id: int = bits(2)
     time_to_start: int | None = optional(uint(3, TO_START), default=None)
-    raw_status: int = beside("the status byte as received, reserved bits and all", default=-1)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the device will not listen: an error bit, or a reserved bit with no TimeToStart behind it."""
-        return self.raw_status & 0x1C != 0 or (self.raw_status & 0xE0 != 0 and self.time_to_start is None)
-
-    def check(self) -> None:
-        """Refuse TimeToStart beside an error bit."""
-        check_session_answer(self, status_of(self), error_bits=0x1C)
-
-    @classmethod
-    def read_tail(
-        cls, _head: tuple[Any, ...], payload: bytes, at: int, end: int, tolerances: Tolerances, /
-    ) -> TailReading | None:
-        """TimeToStart, unless the status byte says that it is absent."""
-        return read_time_to_start(payload, at, end, tolerances, error_bits=0x1C)
 
 
 @command(cid=0x05)
-class McClassBSessionAns(Command):
+class McClassBSessionAns(SessionAnswer):
     """Accept a class B session and tell when it starts, or say why not (TS005-1.0.0, 0x05 up)."""
 
-    _rfu = reserved(3)
+    error_bits = 0x1C
+
+    reserved_bits: int = kept(3, "RFU; set with nothing behind it, read as refused", default=0)
     mc_group_undefined: bool = flag()
     freq_error: bool = flag()
     dr_error: bool = flag()
     mc_group_id: int = bits(2)
     time_to_start: int | None = optional(uint(3, TO_START), default=None)
-    raw_status: int = beside("the status byte as received, reserved bits and all", default=-1)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the device will not listen: an error bit, or a reserved bit with no TimeToStart behind it."""
-        return self.raw_status & 0x1C != 0 or (self.raw_status & 0xE0 != 0 and self.time_to_start is None)
-
-    def check(self) -> None:
-        """Refuse TimeToStart beside an error bit."""
-        check_session_answer(self, status_of(self), error_bits=0x1C)
-
-    @classmethod
-    def read_tail(
-        cls, _head: tuple[Any, ...], payload: bytes, at: int, end: int, tolerances: Tolerances, /
-    ) -> TailReading | None:
-        """TimeToStart, unless the status byte says that it is absent."""
-        return read_time_to_start(payload, at, end, tolerances, error_bits=0x1C)
 
 
 UPLINK = table(
