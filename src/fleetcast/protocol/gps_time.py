@@ -18,6 +18,16 @@ _WRAP = 1 << 32
 _HALF = 1 << 31
 
 
+def _aware(when: datetime) -> datetime:
+    if when.tzinfo is None:
+        raise Invalid(f"time {when.isoformat()}: without a time zone; give UTC")
+    return when
+
+
+def _seconds(when: datetime) -> int:
+    return (when - GPS_EPOCH) // timedelta(seconds=1)
+
+
 class LeapSeconds:
     """The instants at which UTC fell one second further behind GPS time; one table, which an operator may lengthen."""
 
@@ -99,13 +109,3 @@ def next_beacon_period(gps_seconds: int) -> int:
 def starts_beacon_period(gps_seconds: int) -> bool:
     """Whether a GPS time, wrapped or not, is the start of a beacon period."""
     return gps_seconds % BEACON_PERIOD_S == 0
-
-
-def _aware(when: datetime) -> datetime:
-    if when.tzinfo is None:
-        raise Invalid(f"time {when.isoformat()}: without a time zone; give UTC")
-    return when
-
-
-def _seconds(when: datetime) -> int:
-    return (when - GPS_EPOCH) // timedelta(seconds=1)
