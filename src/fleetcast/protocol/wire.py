@@ -196,9 +196,9 @@ def command(*, cid: int, alone: bool = False) -> Callable[[type[C]], type[C]]:
     """
 
     def declare(cls: type[C]) -> type[C]:
+        if not issubclass(cls, Command):
+            raise TypeError(f"{cls.__name__}: a command inherits from Command")
         made = _declare(cls, cid)
-        if not issubclass(made, Command):
-            raise TypeError(f"{made.__name__}: a command inherits from Command")
         made.cid = cid
         made.alone = alone
         varies = made.tail is not None or any(not one.is_fixed for one in made.fields)
@@ -224,7 +224,8 @@ def _declare(cls: type[C], cid: int | None) -> type[C]:
     own = set(vars(cls))
     source = Source(cid, fields, head, tail)
     made: Any = cls
-    made.__post_init__ = source.function("__post_init__", source.checking(checks="check" in own), complain=_complain)
+    checking = source.checking(checks=cls.check is not Declared.check)
+    made.__post_init__ = source.function("__post_init__", checking, complain=_complain)
     made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     made.name, made.fields, made.head, made.tail = made.__name__, fields, head, tail
     if "json_fields" not in own:
