@@ -1,0 +1,1 @@
+"""What should happen next: the campaign engine. Events in, effects out; pure."""

@@ -1,0 +1,305 @@
+"""Stages begin, are over, and the campaign ends: thresholds, grace, latest ends. Nothing here speaks to anybody."""
+
+from __future__ import annotations
+
+from fleetcast.campaign import cleanup, exchange, transmission
+from fleetcast.campaign.causes import Cause, Failure
+from fleetcast.campaign.draft import Draft
+from fleetcast.campaign.effects import RecordKind
+from fleetcast.campaign.states import (
+    LAST_STEP,
+    CampaignState,
+    DeviceState,
+    Mode,
+    Outcome,
+    Stage,
+    StageRecord,
+    Status,
+    Step,
+    Talk,
+    stages_of,
+)
+from fleetcast.instants import InstantMs
+from fleetcast.planning.plan import CampaignType
+from fleetcast.planning.policy import BelowThreshold, Setup, TransferUntil
+
+SLICE = 5_000
+"""Devices worked off in one reaction where something concerns all; each slice is a commit of its own."""
+
+
+def progress(draft: Draft) -> None:
+    """Go as far as the campaign can go now."""
+    while _step(draft):
+        pass
+
+
+def _step(draft: Draft) -> bool:
+    campaign = draft.campaign
+    if campaign.status is Status.STOPPING:
+        return _clean_up(draft)
+    if campaign.status is Status.PAUSED and draft.now < draft.plan.end:
+        _wake_at(draft, draft.plan.end)
+        return False
+    if campaign.status not in (Status.RUNNING, Status.PAUSED) or campaign.stage == 0:
+        return False
+    if campaign.closing:
+        return _close(draft)
+    if campaign.sweep >= 0:
+        return _leave_behind_open(draft)
+    stage = _stage(draft)
+    if stage in LAST_STEP:
+        return _unicast_stage(draft, stage)
+    if stage is Stage.FURTHER_ROUNDS:
+        return _last_stage(draft)
+    return _transfer_stage(draft, stage)
+
+
+def begin(draft: Draft) -> None:
+    """The campaign starts with its first stage."""
+    campaign = draft.edit_campaign()
+    campaign.status, campaign.started = Status.RUNNING, draft.now
+    campaign.stages = tuple(StageRecord(stage) for stage in stages_of(draft.plan))
+    draft.note(RecordKind.STATUS, "", Status.RUNNING.value)
+    for g in range(len(draft.plan.groups)):
+        transmission.ensure(draft, g)
+        if draft.plan.policy.setup is Setup.PIPELINED:
+            transmission.arm(draft, g, _latest_start(draft))
+    _begin_stage(draft, 1)
+
+
+def latest_end(draft: Draft, number: int) -> InstantMs:
+    """The latest end of a stage; the one before the transfer ends at the session start at the latest."""
+    planned = draft.plan.stage_latest_ends[number - 1] if draft.plan.stage_latest_ends else draft.plan.end
+    planned = min(planned, draft.plan.end)
+    if stages_of(draft.plan)[number - 1] is Stage.MC_SESSION_SETUP:
+        starts = [draft.group(g).session_start for g in range(len(draft.plan.groups))]
+        if draft.plan.type is not CampaignType.MULTICAST_SETUP and any(starts):
+            return min(max(starts), draft.plan.end)
+    return planned
+
+
+def _stage(draft: Draft) -> Stage:
+    return stages_of(draft.plan)[draft.campaign.stage - 1]
+
+
+def _begin_stage(draft: Draft, number: int) -> None:
+    campaign = draft.edit_campaign()
+    campaign.stage = number
+    campaign.grace_since = campaign.grace_until = 0
+    _edit_record(campaign, number).started = draft.now
+    stage = _stage(draft)
+    draft.note(RecordKind.STAGE, "", f"{number}/{len(campaign.stages)} begins")
+    if stage is Stage.MC_SESSION_SETUP and draft.plan.policy.setup is Setup.STAGED:
+        for g in range(len(draft.plan.groups)):
+            if draft.group(g).mode is not Mode.REFUSED:
+                transmission.arm(draft, g, _latest_start(draft))
+    if stage in LAST_STEP or stage is Stage.FURTHER_ROUNDS:
+        for i, planned in enumerate(draft.plan.devices):
+            if planned.class_c_for_good and draft.device(i).talk is Talk.WAITING:
+                exchange.opportunity(draft, i)
+
+
+def _latest_start(draft: Draft) -> InstantMs:
+    stages = stages_of(draft.plan)
+    number = stages.index(Stage.MC_SESSION_SETUP) + 1
+    if draft.plan.stage_latest_ends:
+        return min(draft.plan.stage_latest_ends[number - 1], draft.plan.end)
+    return draft.plan.end
+
+
+def _unicast_stage(draft: Draft, stage: Stage) -> bool:
+    counts = draft.counts()
+    last = LAST_STEP[stage]
+    passed, still_open = counts.passed(last), counts.at(Outcome.OPEN, last=last)
+    latest = latest_end(draft, draft.campaign.stage)
+    lost = passed + still_open < draft.plan.needed and draft.plan.policy.below_threshold is BelowThreshold.FAIL
+    over = still_open == 0 or lost or draft.now >= latest
+    if not over:
+        over = passed >= draft.plan.needed and _grace_over(draft, last)
+    if not over:
+        until = draft.campaign.grace_until
+        _wake_at(draft, min(latest, until) if until else latest)
+        return False
+    if still_open:
+        draft.edit_campaign().sweep = 0
+        return True
+    return _end_stage(draft, passed)
+
+
+def _transfer_stage(draft: Draft, stage: Stage) -> bool:
+    groups = [draft.group(g) for g in range(len(draft.plan.groups))]
+    if stage is Stage.DL_FRAGMENT:
+        over = all(group.first_pass_over for group in groups)
+    else:
+        over = all(group.first_status_over for group in groups)
+    if not over and draft.now < draft.plan.end:
+        _wake_at(draft, draft.plan.end)
+        return False
+    counts = draft.counts()
+    return _end_stage(
+        draft, counts.passed(Step.MC_SESSION if stage is Stage.DL_FRAGMENT else Step.TRANSFER), judge=False
+    )
+
+
+def _last_stage(draft: Draft) -> bool:
+    counts = draft.counts()
+    succeeded, still_open = counts.at(Outcome.SUCCEEDED), counts.at(Outcome.OPEN)
+    policy, needed = draft.plan.policy, draft.plan.needed
+    # Who is behind may still come back while the grace of the others runs.
+    reachable = succeeded + still_open + counts.at(Outcome.BEHIND)
+    lost = reachable < needed and policy.below_threshold is BelowThreshold.FAIL
+    over = still_open == 0 or lost or draft.now >= draft.plan.end
+    if not over and succeeded >= needed:
+        transfers_over = all(draft.group(g).mode in (Mode.OVER, Mode.REFUSED) for g in range(len(draft.plan.groups)))
+        enough = policy.transfer_until is TransferUntil.THRESHOLD or transfers_over
+        over = enough and _grace_over(draft, Step.DONE)
+    if not over:
+        until = draft.campaign.grace_until
+        _wake_at(draft, min(draft.plan.end, until) if until else draft.plan.end)
+        return False
+    if still_open:
+        draft.edit_campaign().sweep = 0
+        return True
+    return _end_stage(draft, succeeded, judge=False)
+
+
+def _grace_over(draft: Draft, last: Step) -> bool:
+    """Whether every device still open had its chance since the threshold was reached; asking begins the grace."""
+    campaign = draft.campaign
+    if not campaign.grace_since:
+        campaign = draft.edit_campaign()
+        campaign.grace_since = draft.now
+        campaign.grace_until = max(
+            (
+                max(draft.now, device.not_before)
+                + (draft.plan.policy.stage_complete_delay + 1) * device.period_s * 1000
+                for device in (draft.device(i) for i in range(len(draft.plan.devices)))
+                if device.outcome is Outcome.OPEN and device.step <= last
+            ),
+            default=draft.now,
+        )
+    return draft.now >= campaign.grace_until
+
+
+def _leave_behind_open(draft: Draft) -> bool:
+    """The stage is over for those who are still open in it: a slice of them."""
+    stage = _stage(draft)
+    last = LAST_STEP.get(stage, Step.DONE)
+    first = draft.campaign.sweep
+    end = min(first + SLICE, len(draft.plan.devices))
+    late = draft.now >= min(latest_end(draft, draft.campaign.stage), draft.plan.end)
+    for i in range(first, end):
+        device = draft.device(i)
+        if device.outcome is Outcome.OPEN and device.step <= last:
+            failure = _why_open(draft, device, late=late)
+            draft.leave_behind(i, failure.cause, failure.detail)
+    campaign = draft.edit_campaign()
+    if end < len(draft.plan.devices):
+        campaign.sweep, campaign.due = end, draft.now
+        return False
+    campaign.sweep = -1
+    counts = draft.counts()
+    if stage is Stage.FURTHER_ROUNDS:
+        return _end_stage(draft, counts.at(Outcome.SUCCEEDED), judge=False)
+    return _end_stage(draft, counts.passed(last))
+
+
+def _why_open(draft: Draft, device: DeviceState, *, late: bool) -> Failure:
+    if not device.heard:
+        return Failure(Cause.NEVER_HEARD)
+    if device.failure is not None and device.failure.cause is Cause.NETWORK_ERROR and not device.tries:
+        return device.failure
+    stage = draft.campaign.stage
+    if late and draft.now >= draft.plan.end:
+        return Failure(Cause.TIME_OVER, f"stage {stage}")
+    if device.step in (Step.VERSION_CHECK, Step.SOAK) and not device.tries:
+        if device.step is Step.SOAK:
+            return Failure(Cause.NOT_HEALTHY)
+        return Failure(Cause.NO_ANSWER, "not heard since the reboot was due")
+    return Failure(Cause.TIME_OVER if late else Cause.NO_ANSWER, f"stage {stage}")
+
+
+def _end_stage(draft: Draft, succeeded: int, *, judge: bool = True) -> bool:
+    campaign = draft.edit_campaign()
+    number = campaign.stage
+    record = _edit_record(campaign, number)
+    record.ended, record.succeeded = draft.now, succeeded
+    draft.note(RecordKind.STAGE, "", f"{number}/{len(campaign.stages)} over: {succeeded} devices succeeded")
+    fails = draft.plan.policy.below_threshold is BelowThreshold.FAIL
+    if judge and number < len(campaign.stages) and fails and succeeded < draft.plan.needed:
+        _fail_campaign(draft, f"stage {number} ended below the threshold")
+        return True
+    if judge and succeeded == 0 and number < len(campaign.stages):
+        _fail_campaign(draft, f"no device passed stage {number}")
+        return True
+    if number == len(campaign.stages):
+        campaign.closing = True
+        return True
+    _begin_stage(draft, number + 1)
+    if stages_of(draft.plan)[number] not in LAST_STEP:
+        for g in range(len(draft.plan.groups)):
+            transmission.drive(draft, g)
+    return True
+
+
+def _close(draft: Draft) -> bool:
+    campaign = draft.campaign
+    ended = campaign.stages[-1].ended
+    until = min(ended + draft.plan.policy.complete_delay_s * 1000, max(draft.plan.end, ended))
+    if draft.now < until:
+        _wake_at(draft, until)
+        return False
+    succeeded = draft.counts().at(Outcome.SUCCEEDED)
+    if succeeded < draft.plan.needed or succeeded == 0:
+        _fail_campaign(draft, f"{succeeded} of {len(draft.plan.devices)} devices succeeded, below the threshold")
+        return True
+    _make_final(draft)
+    cleanup.release_groups(draft)
+    cleanup.close(draft, draft.edit_campaign(), Status.SUCCEEDED)
+    return False
+
+
+def _fail_campaign(draft: Draft, why: str) -> None:
+    cleanup.begin(draft, Status.FAILED, why)
+
+
+def _make_final(draft: Draft) -> None:
+    for i in range(len(draft.plan.devices)):
+        device = draft.device(i)
+        if device.outcome is Outcome.BEHIND and device.failure is not None:
+            draft.fail(i, device.failure.cause, device.failure.detail)
+        elif device.outcome is Outcome.OPEN:
+            stopped = draft.campaign.end_status is Status.STOPPED
+            draft.fail(i, Cause.STOPPED if stopped else Cause.TIME_OVER, f"stage {draft.campaign.stage}")
+
+
+def _clean_up(draft: Draft) -> bool:
+    campaign = draft.campaign
+    devices = len(draft.plan.devices)
+    if campaign.sweep >= 0:
+        end = min(campaign.sweep + SLICE, devices)
+        cleanup.sweep(draft, campaign.sweep, end)
+        campaign = draft.edit_campaign()
+        campaign.sweep = end if end < devices else -1
+        if campaign.sweep >= 0:
+            campaign.due = draft.now
+            return False
+        _make_final(draft)
+        return True
+    if cleanup.may_end(draft):
+        cleanup.end(draft)
+        return False
+    _wake_at(draft, campaign.cleanup_until)
+    return False
+
+
+def _edit_record(campaign: CampaignState, number: int) -> StageRecord:
+    old = campaign.stages[number - 1]
+    record = StageRecord(old.stage, old.started, old.ended, old.succeeded, old.not_needed)
+    campaign.stages = (*campaign.stages[: number - 1], record, *campaign.stages[number:])
+    return record
+
+
+def _wake_at(draft: Draft, at: InstantMs) -> None:
+    if draft.campaign.due != at:
+        draft.edit_campaign().due = at
