@@ -1,0 +1,44 @@
+"""The list of commands. Each is a function in the file of its name; importing them loads nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleetcast import __version__
+from fleetcast.cli.airtime import airtime
+from fleetcast.cli.assemble import assemble
+from fleetcast.cli.bands import bands
+from fleetcast.cli.decode import decode
+from fleetcast.cli.encode import encode
+from fleetcast.cli.fragment import fragment
+from fleetcast.cli.version import version
+
+app = typer.Typer(
+    name="fleetcast",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fleetcast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def fleetcast(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Firmware update campaigns over LoRaWAN (FUOTA)."""
+
+
+for command in (decode, encode, airtime, bands, fragment, assemble, version):
+    app.command()(command)
