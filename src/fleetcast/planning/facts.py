@@ -10,6 +10,7 @@ from fleetcast.fec import Scheme
 from fleetcast.identifiers import DevAddr, DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.protocol.packages import Package
+from fleetcast.radio.payload_sizes import Revision
 
 ASK: Final = "ask"
 """A package version that must be asked from the device (PackageVersionReq)."""
@@ -92,6 +93,8 @@ class Profile:
     frag_sessions: int = 1
     max_fragment_bytes: int = 255
     min_fragment_bytes: int = 1
+    fragment_multiple_of: int = 1
+    """Fragment sizes must be a multiple of this (flash writes)."""
     max_image_bytes: int | None = None
     max_fragments: int = 16383
     max_lost_fragments: int | None = None
@@ -105,6 +108,8 @@ class Profile:
     descriptor: int | None = None
     """FragSession Descriptor; None: the file's version (0 for a binary)."""
     repeater: bool = False
+    revision: Revision | None = None
+    """Edition of the regional parameters it was built for; None: unknown, so what every edition allows."""
     running_uplink: RunningUplink | None = None
     time_tolerance_s: int = 2
     uplink_period_s: int = 3600
@@ -139,6 +144,9 @@ class Device:
     """Uplink data rate last seen; also the fastest downlink data rate its link allows with margin."""
     expected_loss: float | None = None
     """Downlink loss (0 to 1) that earlier transfers and margins tell."""
+    expected_uplink_loss: float | None = None
+    """Share of its uplinks (0 to 1) that no gateway hears, as gaps in FCntUp tell."""
+    last_uplink: InstantMs | None = None
     package_versions: tuple[tuple[Package, int | None], ...] = ()
     """Learned versions, by package; None: known to be absent."""
     groups_set_up: tuple[SetUpGroup, ...] = ()
@@ -160,6 +168,8 @@ class SetUpGroup:
     first_f_cnt: int
     end_f_cnt: int
     in_use: bool = False
+    """By a running campaign."""
+    last_used: InstantMs = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +181,10 @@ class Group:
     connection: str = "simulated"
     session_class: SessionClass = "C"
     band: str = "EU868"
+    channel_plan: str | None = None
+    """One of the band's channel plans, where it has several (CN470)."""
+    country: str | None = None
+    """One of the band's country profiles, where the law of the country counts (AS923)."""
     dwell_time: bool = False
     mc_addr: DevAddr
     frequency_hz: int

@@ -48,6 +48,7 @@ class LeftOut(StrEnum):
     BEYOND_LIMITS = "file beyond its limits"
     ALREADY_RUNNING = "already runs the target version"
     OTHER_BASE = "base version differs"
+    BASE_UNKNOWN = "base version unknown and not to be asked"
     BUSY = "in another running campaign"
 
 
@@ -76,6 +77,10 @@ class PlannedDevice:
     """Delta: wait for that answer; another base fails the device."""
     expected_loss: float
     data_rate: int | None
+    replaces_group: DevEui | None = None
+    """The group that must be deleted from its slot first: one of ours, used longest ago."""
+    clear_frag_session: bool = False
+    """Its FragIndex holds a session of an earlier campaign, which is deleted before the setup."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

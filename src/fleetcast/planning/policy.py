@@ -9,6 +9,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from fleetcast.errors import Invalid
+from fleetcast.radio.duty_cycle import DutyCycleUse
+
+__all__ = ["BelowThreshold", "Conflicts", "DutyCycleUse", "LateStart", "Policy", "Setup", "TransferUntil"]
 
 
 class Setup(StrEnum):
@@ -37,13 +40,6 @@ class LateStart(StrEnum):
 
     MOVE = "move"
     FAIL = "fail"
-
-
-class DutyCycleUse(StrEnum):
-    """How an hour's airtime budget is spent: spread evenly, or back to back."""
-
-    EVEN = "even"
-    BURST = "burst"
 
 
 class Conflicts(StrEnum):
