@@ -135,7 +135,7 @@ class Draft:
 
 def quiet(device: DeviceState) -> None:
     """Nothing is said to this device any more, nor awaited of it."""
-    device.talk = Talk.IDLE
+    device.talk = Talk.WAITING
     device.effect = 0
     device.due = 0
     device.not_before = 0

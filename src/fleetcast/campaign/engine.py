@@ -162,6 +162,7 @@ def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
         answers.take(draft, i, meaning, event.received_at)
     if final:
         return
+    flow.settle(draft, i)
     moved = (draft.device(i).step, draft.device(i).outcome) != (step, outcome)
     asks_time = any(isinstance(meaning, TimeAsked) for meaning in heard.meanings)
     # The answer to a time request goes first, and a class A device has room for one downlink.
@@ -290,5 +291,4 @@ def _first_device(plan: Plan, planned: PlannedDevice) -> DeviceState:
             requests.learn_version(device, package, None)
     if planned.group_set_up:
         device.done |= Done.GROUP_SET
-    # Whatever needs no request is passed before anything is said.
     return device

@@ -34,6 +34,14 @@ def advance(draft: Draft, i: int) -> None:
         device.due = max(device.not_before, draft.now + exchange.RETRY_AFTER_MS)
 
 
+def settle(draft: Draft, i: int) -> None:
+    """Pass what a device needn't do, so that what is said next is what it needs."""
+    device = draft.device(i)
+    at_rest = device.outcome is Outcome.OPEN and device.talk is Talk.WAITING and device.aside is Aside.NONE
+    if at_rest and not requests.needs(draft, i, device.step):
+        advance(draft, i)
+
+
 def reached(draft: Draft, i: int, means: SuccessMeans) -> bool:
     """Whether a device did what success means, when it means this."""
     if draft.plan.success_means is not means:

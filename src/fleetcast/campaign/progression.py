@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetcast.campaign import cleanup, exchange, transmission
+from fleetcast.campaign import cleanup, exchange, flow, transmission
 from fleetcast.campaign.causes import Cause, Failure
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
@@ -96,6 +96,7 @@ def _begin_stage(draft: Draft, number: int) -> None:
     if stage in LAST_STEP or stage is Stage.FURTHER_ROUNDS:
         for i, planned in enumerate(draft.plan.devices):
             if planned.class_c_for_good and draft.device(i).talk is Talk.WAITING:
+                flow.settle(draft, i)
                 exchange.opportunity(draft, i)
 
 

@@ -77,11 +77,14 @@ class Outcome(IntEnum):
 class Talk(IntEnum):
     """The one exchange a device may have under way."""
 
-    IDLE = 0
-    WAITING = 1
-    QUEUED = 2
-    REQUESTED = 3
-    SENT = 4
+    WAITING = 0
+    """For an opportunity to say what is wanted, if anything is."""
+    QUEUED = 1
+    """For its turn on the connection."""
+    REQUESTED = 2
+    """Handed to the network, and no report yet."""
+    SENT = 3
+    """The answer is awaited."""
 
 
 class Aside(IntEnum):
@@ -144,7 +147,7 @@ class DeviceState(_Part):
     period_s: int
     step: Step = Step.PACKAGE_VERSIONS
     outcome: Outcome = Outcome.OPEN
-    talk: Talk = Talk.IDLE
+    talk: Talk = Talk.WAITING
     aside: Aside = Aside.NONE
     tries: int = 0
     """Sendings of the present request."""
