@@ -15,3 +15,13 @@ def encode(
     out: NDArray[np.uint8],
     /,
 ) -> None: ...
+def solve(
+    m: int,
+    words: int,
+    columns: NDArray[np.uint64],
+    known: NDArray[np.uint64],
+    heard: NDArray[np.uint64],
+    when: NDArray[np.int32],
+    missing: NDArray[np.int32],
+    /,
+) -> None: ...

@@ -61,18 +61,21 @@ def _draws_expected(m: int, distinct: bool) -> int:
 
 def _states(arguments: NDArray[np.int32], draws: int) -> NDArray[np.uint32]:
     """The first `draws` states of each line's generator, one column a line."""
-    x = (1 + 1001 * arguments).astype(np.uint32)
-    head = [x]
-    regular_from = 0  # the recurrence holds from the first state of all lines that carries nothing above bit 22
-    while len(head) - regular_from < 23 or len(head) < 2:
-        if (head[-1] >> 23).any():
-            regular_from = len(head)
-        x = head[-1]
-        head.append((x >> 1) + (((x ^ (x >> 5)) & 1) << 22))
-    total = max(draws + 1, len(head))
+    x: NDArray[np.uint64] = (1 + 1001 * arguments).astype(np.uint64)
+    head = [x[np.newaxis]]
+    while (x >> 23).any():  # start values of 2^23 and more carry for a few steps, in which the recurrence fails
+        x = (x >> 1) + (((x ^ (x >> 5)) & 1) << 22)
+        head.append(x[np.newaxis])
+    regular_from = len(head) - 1
+    for _ in range(2):  # a state is a window on the bits to come: 18 new ones follow at once, and 18 windows slide in
+        bits: NDArray[np.uint64] = x | (((x ^ (x >> np.uint64(5))) & np.uint64(0x3FFFF)) << np.uint64(23))
+        windows: NDArray[np.uint64] = bits >> np.arange(1, 19, dtype=np.uint64)[:, np.newaxis] & np.uint64(0x7FFFFF)
+        head.append(windows)
+        x = windows[-1]
+    filled = regular_from + 37
+    total = max(draws + 1, filled)
     states = np.empty((total, len(arguments)), np.uint32)
-    states[: len(head)] = head
-    filled = len(head)
+    np.concatenate(head, out=states[:filled], casting="same_kind")
     while filled < total:
         scale = 1
         while filled - 46 * scale >= regular_from:

@@ -97,7 +97,10 @@ def row_bytes(m: int) -> int:
 
 def numbers_array(numbers: Iterable[int], lowest: int = 1) -> NDArray[np.int32]:
     """Fragment numbers as an array, each `lowest` to 16383; raises FragmentNumberOutOfRange."""
-    wanted = np.asarray(numbers if isinstance(numbers, (np.ndarray, range)) else tuple(numbers))
+    if isinstance(numbers, range):  # the usual question, and by far the cheapest to answer
+        wanted = np.arange(numbers.start, numbers.stop, numbers.step)
+    else:
+        wanted = np.asarray(numbers if isinstance(numbers, np.ndarray) else tuple(numbers))
     if wanted.size == 0:
         return np.empty(0, np.int32)
     if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
