@@ -1,0 +1,512 @@
+"""One simulated device: the device side of every package, with its clock, its delays, its reboots and its faults.
+
+A pure machine. It reads no clock and sends nothing: the world wakes it when `next_wake` has come, takes what it says,
+and tells it what it hears. What is lost on the way, receive windows and airtime are the world's; a device that cannot
+send yet is woken later, and writes its answers then. Fragments may come as bytes (`receive`), or be counted for many
+devices at once, which the device then looks up (`follow`, `notice`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+from fleetcast.instants import InstantMs, to_datetime
+from fleetcast.protocol.gps_time import LEAP_SECONDS
+from fleetcast.protocol.multi_package_frame import PackagedCommand
+from fleetcast.protocol.packages import Package
+from fleetcast.protocol.wire import Command
+from fleetcast.simulator.device_answers import (
+    NEVER,
+    Answer,
+    JoinRequest,
+    Outbox,
+    OwnUplink,
+    Pending,
+    Said,
+)
+from fleetcast.simulator.device_body import Arrival
+from fleetcast.simulator.device_chance import DeviceChance
+from fleetcast.simulator.device_clock import DeviceClock
+from fleetcast.simulator.device_commands import execute_payload, package_version
+from fleetcast.simulator.device_spec import DeviceSpec, ImageStatus
+from fleetcast.simulator.packages.clock_sync import ClockSync
+from fleetcast.simulator.packages.firmware_management import FirmwareManagement
+from fleetcast.simulator.packages.fragmentation import Finished, Fragmentation, FragmentSession
+from fleetcast.simulator.packages.multi_package_access import MultiPackageAccess, execute_own
+from fleetcast.simulator.packages.multicast_setup import Group, MulticastSetup, Session
+from fleetcast.simulator.packages.reception import Followed, Listeners
+from fleetcast.simulator.quirks import Quirk
+
+LARGEST_PAYLOAD = 242
+_GPS_EPOCH_MS = 315_964_800_000
+_BUSY_AFTER_UPLINK_MS = 2500
+_JOIN_RETRY_S = (10.0, 30.0)
+_SECOND_COPY_S = (2.0, 8.0)
+_UNASKED_VERSION_S = (16.0, 128.0)
+_FIRST_UPLINK_S = (5.0, 30.0)
+_VERSION_UPLINK_S = (2.0, 5.0)
+_RESET_S = 1.0
+
+
+class _State(Enum):
+    RUNNING = "running"
+    OFF = "off"
+    JOINING = "joining"
+
+
+class Device:
+    """A device of a simulated fleet."""
+
+    __slots__ = (
+        "_busy_until", "_crash_at", "_done_crc", "_done_due", "_off_until", "_outbox", "_state", "_uplink_due",
+        "_uplinks", "_version_due", "_version_uplink_due", "boots", "chance", "changes", "clock", "clock_sync",
+        "firmware", "fragmentation", "listening", "multi_package", "multicast", "next_wake", "rebuilt", "spec",
+        "uplink_room_bytes",
+    )  # fmt: skip
+
+    def __init__(self, spec: DeviceSpec, seed: int, now: InstantMs) -> None:
+        """A device that has been running for a while at `now`; the same spec, seed and events give the same frames."""
+        self.spec: Final = spec
+        self.chance: Final = DeviceChance(seed)
+        self.clock: Final = _clock(spec, self.chance, now)
+        self.clock_sync: Final = ClockSync(spec.model.traits.clock_request.period_s)
+        self.firmware: Final = FirmwareManagement(spec.firmware_version)
+        self.multicast: MulticastSetup | None = None
+        self.fragmentation: Fragmentation | None = None
+        self.multi_package: MultiPackageAccess | None = None
+        self.listening: tuple[Session, ...] = ()
+        """The multicast sessions in which it listens now; another object whenever that changes."""
+        self.changes = 0
+        """Goes up whenever groups, multicast sessions or fragmentation sessions may have changed."""
+        self.boots = 0
+        self.rebuilt: bytes | None = None
+        """The last data block that it rebuilt and accepted."""
+        self.uplink_room_bytes = LARGEST_PAYLOAD
+        """Largest payload at its uplink data rate, kept up to date by the world."""
+        self.next_wake: InstantMs | None = None
+        """When it wants to be woken; in the past: as soon as it can send."""
+        self._outbox: Outbox | None = None
+        self._state = _State.RUNNING
+        self._off_until: InstantMs = NEVER
+        self._busy_until: InstantMs = 0
+        self._crash_at: InstantMs = NEVER
+        self._done_due: InstantMs = NEVER
+        self._done_crc = 0
+        self._version_due: InstantMs = NEVER
+        self._version_uplink_due: InstantMs = NEVER
+        self._uplinks = 0
+        self._uplink_due = now + self.chance.between_ms(0, self._period_s)
+        if Package.CLOCK_SYNC in spec.model.traits.packages:
+            self.clock_sync.start(self, now, booted=False)
+        self._plan(now)
+
+    # What the world asks
+
+    @property
+    def firmware_version(self) -> int:
+        """The version that runs."""
+        return self.firmware.version
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The multicast groups it knows, lowest McGroupID first."""
+        return () if self.multicast is None else tuple(self.multicast)
+
+    @property
+    def fragment_sessions(self) -> tuple[FragmentSession, ...]:
+        """Its fragmentation sessions."""
+        return () if self.fragmentation is None else self.fragmentation.sessions
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it is on and has joined."""
+        return self._state is _State.RUNNING and not self.spec.defects.never_heard
+
+    @property
+    def in_class_c(self) -> bool:
+        """Whether it listens on its unicast class C window now."""
+        stays = self.multicast is not None and self.multicast.stays_in_class_c
+        return self.reachable and (self.spec.model.own_class == "C" or stays)
+
+    # What happens to it
+
+    def wake(self, now: InstantMs) -> list[Said]:
+        """Do what is due; returns at most one frame, since a radio sends one at a time. The next may be due at once."""
+        if self.spec.defects.never_heard:
+            return []
+        said = self._act(now)
+        self._plan(now)
+        return [] if said is None else [said]
+
+    def joined(self, now: InstantMs) -> None:
+        """The network accepted its JoinRequest."""
+        if self._state is _State.JOINING:
+            self._start(now)
+            self._plan(now)
+
+    def receive(self, now: InstantMs, f_port: int, payload: bytes, mc_group_id: int | None = None) -> None:
+        """Take a downlink; answers become due later. `mc_group_id`: the group it was addressed to, None for unicast.
+
+        Keys and counters of a multicast frame are checked by `takes_multicast` before.
+        """
+        if not self.reachable:
+            return
+        package = self.spec.model.traits.on_port(f_port)
+        if package is None:
+            return
+        self._busy_until = 0
+        if package is Package.MULTI_PACKAGE_ACCESS:
+            if mc_group_id is None:
+                self._receive_set(now, payload)
+        else:
+            self._receive_package(now, package, payload, mc_group_id)
+        self._settle(now)
+
+    def takes_multicast(self, mc_group_id: int, f_cnt: int) -> bool:
+        """Whether it takes a multicast frame with this 32-bit counter; if so, the counter is used up."""
+        group = None if self.multicast is None or not self.reachable else self.multicast.group(mc_group_id)
+        if self.multicast is None or group is None or not self.multicast.takes(self, group, f_cnt):
+            return False
+        group.last_f_cnt = f_cnt
+        return True
+
+    def follow(self, frag_index: int, listeners: Listeners, position: int) -> None:
+        """From now on what the session received is looked up there, until a new session is set up on the index."""
+        if self.fragmentation is not None:
+            self.fragmentation.follow(frag_index, Followed(listeners, position))
+
+    def notice(self, now: InstantMs, frag_index: int) -> None:
+        """Look what a followed session received: to be called when its first fragment came, and when its block is
+        complete or its decoder has given up. A status looks by itself."""
+        if self.reachable and self.fragmentation is not None:
+            self.fragmentation.notice(self, frag_index, now, multicast=True)
+            self._settle(now)
+
+    def reboot(self, now: InstantMs) -> None:
+        """Power off and on: a valid image is installed, and forgotten is what the stack does not keep."""
+        self._reboot(now)
+        self._plan(now)
+
+    # Receiving
+
+    def _receive_package(self, now: InstantMs, package: Package, payload: bytes, mc_group_id: int | None) -> None:
+        traits = self.spec.model.traits
+        f_port = traits.packages[package].f_port
+        if package is Package.FRAGMENTATION and Quirk.FRAG_PORT_NEW_DOWNLINK_CANCELS in traits.quirks:
+            self._drop(lambda pending: pending.f_port == f_port)
+        misread = None
+        if traits.quirks and package in (Package.MULTICAST_SETUP, Package.FRAGMENTATION):
+            misread = self._misread_multicast if package is Package.MULTICAST_SETUP else self._misread_fragmentation
+
+        def execute(command: Command, arrival: Arrival) -> Answer | None:
+            return self._execute(package, command, arrival)
+
+        answers = execute_payload(traits, package, payload, now, mc_group_id, execute, misread)
+        if not answers:
+            return
+        if Quirk.LATE_STATUS_OVERWRITTEN in traits.quirks:
+            self._drop(lambda pending: pending.delayed)
+        if package is Package.CLOCK_SYNC and Quirk.CLOCK_VERSION_ON_200 in traits.quirks and payload == b"\x00":
+            f_port = Package.MULTICAST_SETUP.default_f_port
+        due = now + self._package_delay_ms(package) + max(round(1000 * answer.wait_s) for answer in answers)
+        confirmed = traits.answers_confirmed and package in (Package.MULTICAST_SETUP, Package.FRAGMENTATION)
+        delayed = any(answer.delayed for answer in answers)
+        self._put(Pending(due, f_port, answers, confirmed=confirmed, delayed=delayed))
+
+    def _receive_set(self, now: InstantMs, payload: bytes) -> None:
+        if self.multi_package is None:
+            self.multi_package = MultiPackageAccess()
+        traits = self.spec.model.traits
+        due = now + self._package_delay_ms(Package.MULTI_PACKAGE_ACCESS)
+
+        def execute(one: PackagedCommand) -> Answer | None:
+            if one.package is Package.MULTI_PACKAGE_ACCESS:
+                return execute_own(traits, one)
+            return package_version(traits, one.package, one.command) or self._execute(
+                one.package, one.command, Arrival(now, in_set=True)
+            )
+
+        self.multi_package.execute(traits, payload, due, execute)
+
+    def _execute(self, package: Package, command: Command, arrival: Arrival) -> Answer | None:
+        match package:
+            case Package.CLOCK_SYNC:
+                return self.clock_sync.execute(self, command, arrival)
+            case Package.MULTICAST_SETUP:
+                self.changes += 1
+                return self._multicast().execute(self, command, arrival)
+            case Package.FRAGMENTATION:
+                answer = self._fragmentation().execute(self, command, arrival)
+                self.changes += answer is not None
+                return answer
+            case Package.FIRMWARE_MANAGEMENT:
+                return self.firmware.execute(self, command, arrival)
+            case Package.MULTI_PACKAGE_ACCESS:
+                return None  # its frames mix packages and are read elsewhere
+
+    def _misread_multicast(self, payload: bytes, at: int) -> tuple[int, bytes] | None:
+        return self._multicast().misread(self, payload, at)
+
+    def _misread_fragmentation(self, payload: bytes, at: int) -> tuple[int, bytes] | None:
+        return self._fragmentation().misread(self, payload, at)
+
+    def _settle(self, now: InstantMs) -> None:
+        """Draw the conclusions from what was received."""
+        if self.fragmentation is not None:
+            finished = self.fragmentation.take_finished()
+            if finished is not None:
+                self._finish(finished, now)
+            if self.fragmentation.crashed:
+                self._reboot(now)
+        self._listen()
+        self._plan(now)
+
+    def _finish(self, finished: Finished, now: InstantMs) -> None:
+        traits = self.spec.model.traits
+        self.rebuilt = finished.block
+        self.firmware.store(self, finished.block, finished.descriptor)
+        if traits.class_after_block == "A" and self.multicast is not None:
+            self.multicast.end_all(self)
+        if traits.done_uplink is not None:
+            self._done_crc = zlib.crc32(finished.block or b"")
+            self._done_due = now + round(1000 * traits.done_uplink.period_s)
+        valid = self.firmware.image_status is ImageStatus.VALID
+        match traits.reboot_after_block:
+            case "self_immediate":
+                self.firmware.reboot_at(now + round(1000 * _RESET_S))
+            case "self_random":
+                if valid and not self.firmware.reboot_planned_by_command(self):
+                    self.firmware.reboot_at(now + self.chance.between_ms(0, 16 << finished.block_ack_delay))
+            case "application":
+                if valid and Package.FIRMWARE_MANAGEMENT not in traits.packages:
+                    self.firmware.reboot_at(now + round(1000 * self.spec.model.installs_after_s))
+            case "none" | "device_management":
+                pass
+
+    # Acting
+
+    def _act(self, now: InstantMs) -> Said | None:
+        if self._state is _State.OFF:
+            if now < self._off_until:
+                return None
+            self._boot(now)
+        if self._state is _State.JOINING:
+            if now < self._off_until:
+                return None
+            self._off_until = now + self.chance.between_ms(*_JOIN_RETRY_S)
+            return JoinRequest()
+        if min(self.firmware.reboot_due(self, now), self._crash_at) <= now:
+            self._reboot(now)
+            return None
+        if self.multicast is not None and self.multicast.turn(self, now):
+            self._listen()
+            self._arm_crash(now)
+        return self._speak(now)
+
+    def _speak(self, now: InstantMs) -> OwnUplink | None:
+        """The first of the frames that are due."""
+        ports = self.spec.model.traits.packages
+        while self._outbox is not None and self._outbox.due <= now:
+            frame = self._answer(self._outbox.take(), now)
+            if frame is not None:
+                return frame
+        if self.multi_package is not None and self.multi_package.due <= now:
+            payload = self.multi_package.uplink(self.spec.model.traits, now, self.uplink_room_bytes)
+            if payload:
+                return OwnUplink(ports[Package.MULTI_PACKAGE_ACCESS].f_port, payload)
+        if self.fragmentation is not None and self.fragmentation.due() <= now:
+            return OwnUplink(ports[Package.FRAGMENTATION].f_port, self.fragmentation.report(self, now))
+        if self.clock_sync.due <= now:
+            return OwnUplink(ports[Package.CLOCK_SYNC].f_port, self.clock_sync.request(self, now))
+        return self._application(now)
+
+    def _application(self, now: InstantMs) -> OwnUplink | None:
+        """What the application says by itself."""
+        model = self.spec.model
+        done = model.traits.done_uplink
+        if done is not None and self._done_due <= now:
+            self._done_due = now + self.chance.between_ms(done.period_s - done.jitter_s, done.period_s + done.jitter_s)
+            return OwnUplink(done.f_port, b"\x05" + self._done_crc.to_bytes(4, "little"))
+        if self._version_due <= now:
+            self._version_due = NEVER
+            payload = self.firmware.version_answer(self).encode()
+            if Quirk.DEVVERSION_UNASKED in model.traits.quirks:
+                payload = payload[:1] + payload[4:0:-1] + payload[:4:-1]
+            return OwnUplink(model.traits.packages[Package.FIRMWARE_MANAGEMENT].f_port, payload)
+        if model.version_uplink is not None and self._version_uplink_due <= now:
+            self._version_uplink_due = NEVER
+            version = self.firmware.version.to_bytes(4, "little")
+            return OwnUplink(model.version_uplink.f_port, model.version_uplink.prefix + version)
+        if self._uplink_due <= now:
+            jitter_s = min(model.uplink_jitter_s, self._period_s / 2)
+            self._uplink_due = now + self.chance.between_ms(self._period_s - jitter_s, self._period_s + jitter_s)
+            self._uplinks += 1
+            self._busy_until = now + _BUSY_AFTER_UPLINK_MS
+            counter = (self._uplinks % 0x10000).to_bytes(2, "little")
+            size = min(model.uplink_bytes, self.uplink_room_bytes)
+            return OwnUplink(model.uplink_f_port, counter.ljust(size, b"\0")[:size])
+        return None
+
+    def _answer(self, pending: Pending, now: InstantMs) -> OwnUplink | None:
+        """The frame with these answers as they are now; what does not fit goes into the next one."""
+        traits = self.spec.model.traits
+        if Quirk.ANSWER_LOST_WHEN_BUSY in traits.quirks and now < self._busy_until:
+            return None
+        room = self.uplink_room_bytes
+        package = traits.on_port(pending.f_port)
+        kept = room if package is None else traits.answer_buffer_bytes.get(package, NEVER)
+        payload = bytearray()
+        written = 0
+        for place, answer in enumerate(pending.answers):
+            part = answer.written(now, room)
+            if written + len(part) > kept or len(part) > room:
+                continue
+            if len(payload) + len(part) > room:
+                rest = pending.answers[place:]
+                self._put(Pending(now, pending.f_port, rest, confirmed=pending.confirmed, repeated=pending.repeated))
+                break
+            if payload and part[:1] == b"\x01" and _misplaces_status(traits.quirks, package):
+                payload[1], part = part[1], b"\x01\x00" + part[2:]
+            payload += part
+            written += len(part)
+        if not payload:
+            return None
+        frame = OwnUplink(pending.f_port, bytes(payload), pending.confirmed)
+        if self.spec.defects.answers_twice and not pending.repeated:
+            again = now + self.chance.between_ms(*_SECOND_COPY_S)
+            self._put(Pending(again, frame.f_port, (Answer(frame.payload),), confirmed=frame.confirmed, repeated=True))
+        return frame
+
+    def _arm_crash(self, now: InstantMs) -> None:
+        """A device that reboots in the middle of a session does so once."""
+        after_s = self.spec.defects.reboots_in_session_after_s
+        if after_s is not None and self.listening and self._crash_at == NEVER and self.boots == 0:
+            self._crash_at = now + round(1000 * after_s)
+
+    # Rebooting
+
+    def _reboot(self, now: InstantMs) -> None:
+        model = self.spec.model
+        off_s = model.boot_time_s + (model.flash_time_s if self.firmware.install(self) else 0.0)
+        self._state = _State.OFF
+        self._off_until = now + round(1000 * off_s)
+        self._crash_at = self._done_due = self._version_due = self._version_uplink_due = NEVER
+        self._outbox = None
+        self.multi_package = None
+        if self.multicast is not None:
+            self.multicast.reboot(self)
+        if self.fragmentation is not None:
+            self.fragmentation.reboot(self)
+        if not model.keeps_time:
+            self.clock.restart(now)
+        self.boots += 1
+        self._listen()
+
+    def _boot(self, now: InstantMs) -> None:
+        if self.spec.model.joins:
+            self._state = _State.JOINING
+        else:
+            self._start(now)
+
+    def _start(self, now: InstantMs) -> None:
+        """The application begins: whatever a device says after a start is planned."""
+        model = self.spec.model
+        self._state = _State.RUNNING
+        self._off_until = NEVER
+        if Package.CLOCK_SYNC in model.traits.packages:
+            self.clock_sync.restart(model.traits.clock_request.period_s)
+            self.clock_sync.start(self, now, booted=True)
+        unasked = _UNASKED_VERSION_S if Quirk.DEVVERSION_UNASKED in model.traits.quirks else model.reports_version_s
+        if unasked is not None and Package.FIRMWARE_MANAGEMENT in model.traits.packages:
+            self._version_due = now + self.chance.between_ms(*unasked)
+        if model.version_uplink is not None:
+            self._version_uplink_due = now + self.chance.between_ms(*_VERSION_UPLINK_S)
+        self._uplink_due = now + self.chance.between_ms(*_FIRST_UPLINK_S)
+        self._listen()
+
+    # Planning
+
+    def _plan(self, now: InstantMs) -> None:
+        """Work out when to be woken next."""
+        if self.spec.defects.never_heard:
+            self.next_wake = None
+            return
+        if self._state is not _State.RUNNING:
+            self.next_wake = self._off_until
+            return
+        due = min(
+            self._uplink_due, self.clock_sync.due, self._crash_at, self._done_due, self._version_due,
+            self._version_uplink_due, self.firmware.reboot_due(self, now),
+        )  # fmt: skip
+        if self._outbox is not None:
+            due = min(due, self._outbox.due)
+        if self.multicast is not None:
+            due = min(due, self.multicast.due(self, now))
+        if self.fragmentation is not None:
+            due = min(due, self.fragmentation.due())
+        if self.multi_package is not None:
+            due = min(due, self.multi_package.due)
+        self.next_wake = None if due == NEVER else due
+
+    def _listen(self) -> None:
+        """Bring `listening` up to date."""
+        sessions: tuple[Session, ...] = ()
+        if self.multicast is not None and self._state is _State.RUNNING:
+            sessions = self.multicast.open_sessions()
+        if sessions != self.listening:
+            self.listening = sessions
+            self.changes += 1
+
+    @property
+    def _period_s(self) -> float:
+        own = self.spec.uplink_period_s
+        return self.spec.model.uplink_period_s if own is None else own
+
+    def _package_delay_ms(self, package: Package) -> int:
+        low_s, high_s = self.spec.model.traits.answer_delay_s.get(package, (0.0, 0.0))
+        return self.chance.between_ms(low_s, high_s)
+
+    def _put(self, pending: Pending) -> None:
+        if self._outbox is None:
+            self._outbox = Outbox()
+        self._outbox.put(pending)
+
+    def _drop(self, condition: Callable[[Pending], bool]) -> None:
+        if self._outbox is not None:
+            self._outbox.drop(condition)
+
+    def _multicast(self) -> MulticastSetup:
+        if self.multicast is None:
+            self.multicast = MulticastSetup()
+        return self.multicast
+
+    def _fragmentation(self) -> Fragmentation:
+        if self.fragmentation is None:
+            self.fragmentation = Fragmentation()
+        return self.fragmentation
+
+
+def _misplaces_status(quirks: frozenset[Quirk], package: Package | None) -> bool:
+    """A stack that writes the status byte of McGroupStatusAns to the second byte of the whole answer."""
+    return Quirk.GROUP_STATUS_FIXED_OFFSET in quirks and package is Package.MULTICAST_SETUP
+
+
+def _clock(spec: DeviceSpec, chance: DeviceChance, now: InstantMs) -> DeviceClock:
+    """The clock at the start: right but for the offset, or counting from a start some time ago."""
+    if spec.clock_offset_s is None or spec.defects.clock_never_set:
+        return DeviceClock(now, chance.between_ms(0, 86400), spec.drift_ppm, known=False)
+    return DeviceClock(now, true_gps_ms(now) + round(1000 * spec.clock_offset_s), spec.drift_ppm, known=True)
+
+
+def true_gps_ms(now: InstantMs) -> int:
+    """GPS time in milliseconds, as a right clock shows it."""
+    return now - _GPS_EPOCH_MS + 1000 * _leap_seconds(now)
+
+
+@lru_cache(maxsize=64)
+def _leap_seconds(now: InstantMs) -> int:
+    return LEAP_SECONDS.at(to_datetime(now))

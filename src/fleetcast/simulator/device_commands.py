@@ -1,0 +1,93 @@
+"""How a device reads a payload and executes its commands: what it does with unknown, short and too many ones.
+
+What each command does is in `packages`; the reading by the text of the specifications is in `protocol.payload`, from
+which stacks in the field differ command by command, so it is done here anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fleetcast.instants import InstantMs
+from fleetcast.protocol.package_version import PackageVersionAns, PackageVersionReq
+from fleetcast.protocol.packages import Direction, Package, commands
+from fleetcast.protocol.tolerances import STRICT
+from fleetcast.protocol.ts004_fragmentation import v1 as fragmentation
+from fleetcast.protocol.wire import Command
+from fleetcast.simulator.device_answers import Answer
+from fleetcast.simulator.device_body import Arrival
+from fleetcast.simulator.traits import Traits
+
+Execute = Callable[[Command, Arrival], Answer | None]
+Misread = Callable[[bytes, int], tuple[int, bytes] | None]
+
+_MEMORY_BEHIND = bytes(32)
+"""What a stack finds that reads beyond the end of a frame."""
+_BY_MULTICAST = (fragmentation.FragSessionStatusReq, fragmentation.DataFragment)
+
+
+def execute_payload(
+    traits: Traits,
+    package: Package,
+    payload: bytes,
+    now: InstantMs,
+    mc_group_id: int | None,
+    execute: Execute,
+    misread: Misread | None,
+) -> tuple[Answer, ...]:
+    """Execute the commands of one payload, first to last, and return the answers; none: silence."""
+    table = commands(package, traits.version(package), Direction.DOWN)
+    most = traits.max_commands_per_payload
+    answers: list[Answer] = []
+    at, end, executed = 0, len(payload), 0
+    while at < end and executed != most:
+        if misread is not None and (mistake := misread(payload, at)) is not None:
+            taken, answer = mistake
+            if taken == 0:
+                return ()
+            if answer:
+                answers.append(Answer(answer))
+            at += taken
+            continue
+        kind = table.get(payload[at])
+        if kind is None or (kind.alone and at > 0):
+            if traits.unknown_command == "skip_byte":
+                at += 1
+                continue
+            return tuple(answers) if traits.unknown_command == "keep_before" else ()
+        reading = kind.read(payload, at, end, STRICT)
+        if reading is None:
+            if traits.short_command == "keep_before":
+                break
+            if traits.short_command != "reads_beyond":
+                return ()
+            longer = payload + _MEMORY_BEHIND
+            reading = kind.read(longer, at, len(longer), STRICT)
+            if reading is None:
+                break
+        command, at, _ = reading
+        if most == 1 and at < end:
+            return ()
+        if mc_group_id is not None and not _may_come_by_multicast(traits, package, command):
+            return ()
+        executed += 1
+        answer_to = package_version(traits, package, command) or execute(
+            command, Arrival(now, mc_group_id, payload[at:])
+        )
+        if answer_to is not None:
+            answers.append(answer_to)
+    return tuple(answers)
+
+
+def package_version(traits: Traits, package: Package, command: Command) -> Answer | None:
+    """The answer to PackageVersionReq, which every package has; None for any other command."""
+    if not isinstance(command, PackageVersionReq):
+        return None
+    answer = PackageVersionAns(package_identifier=package, package_version=traits.version(package))
+    return Answer(answer.encode())
+
+
+def _may_come_by_multicast(traits: Traits, package: Package, command: Command) -> bool:
+    if not traits.drops_setup_on_multicast and package is not Package.CLOCK_SYNC:
+        return True
+    return package is Package.FRAGMENTATION and isinstance(command, _BY_MULTICAST)

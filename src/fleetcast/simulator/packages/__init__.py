@@ -1,0 +1,1 @@
+"""The device side of the FUOTA packages: each answers its commands and keeps its state."""
