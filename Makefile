@@ -19,7 +19,7 @@ test: .venv/ready ## run the tests
 	$(PYTHON_IN_VENV) -m pytest -n auto -q
 
 test-long: .venv/ready ## run the tests at nightly size (a million fuzzed payloads among them)
-	FLEETCAST_LONG_TESTS=1 $(PYTHON_IN_VENV) -m pytest -n auto -q
+	FLEETCAST_FUZZ=1000000 $(PYTHON_IN_VENV) -m pytest -n auto -q
 
 check: lint types imports test ## everything: format, lint, types, imports, tests (documentation examples among them)
 

@@ -101,8 +101,6 @@ def read_file(path: Path, what: str = "file") -> bytes:
         raise FileUnusable(f"{path}: this is a directory; name a {what} in it") from None
     except OSError as error:
         raise FileUnusable(f"{path}: the {what} cannot be read ({error.strerror})") from None
-    except ValueError:
-        raise FileUnusable(f"{str(path)!r} cannot be the name of a {what}") from None
     if not content:
         raise FileUnusable(f"{path}: the {what} is empty; nothing to do with it")
     return content

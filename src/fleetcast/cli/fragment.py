@@ -29,9 +29,10 @@ def fragment(
 ) -> None:
     """Cut a file into fragments and add coded ones (TS004).
 
-    What it writes is for `fleetcast assemble`, or for tools of your own. The directory holds session.json and 00001.bin, 00002.bin, …: the bytes of each fragment by its number. Redundancy
-    may be a name: ONE_TO_TWO (100 %), THREE_TO_FOUR (1 for 3), FIVE_TO_SIX (1 for 5), SEVEN_TO_EIGHT (1 for 7),
-    NO_REDUNDANCY_ONE (none). The number of coded fragments is rounded up.
+    It is for `fleetcast assemble`, or for tools of your own. The directory holds session.json and 00001.bin,
+    00002.bin, …: the bytes of each fragment by its number. Redundancy may be a name: ONE_TO_TWO (100 %), THREE_TO_FOUR
+    (1 for 3), FIVE_TO_SIX (1 for 5), SEVEN_TO_EIGHT (1 for 7), NO_REDUNDANCY_ONE (none). The number of coded fragments
+    is rounded up.
 
     Examples:
 
