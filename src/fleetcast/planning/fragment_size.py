@@ -54,7 +54,8 @@ def choose(
     numbered = [each for each in fitting if _last_number(each.fragment_count, coded_share) <= MAX_FRAGMENT_NUMBER]
     if not numbered:
         fewest = min(options, key=lambda each: each.fragment_count)
-        limit = f"devices take {most}" if not fitting else f"fragment numbers end at {MAX_FRAGMENT_NUMBER}"
+        by_number = fitting or most >= MAX_FRAGMENT_NUMBER
+        limit = f"fragment numbers end at {MAX_FRAGMENT_NUMBER}" if by_number else f"devices take {most}"
         raise PlanRefused(
             f"{file.name} ({file.size_bytes} bytes) needs {fewest.fragment_count} fragments of {fewest.size_bytes} "
             f"bytes in group {air.group.dev_eui}, with {coded_share:.0%} coded ones besides, but {limit}",

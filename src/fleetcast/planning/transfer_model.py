@@ -60,11 +60,9 @@ def transfer(course: Course, plan: Plan, number: int, tolerance_s: float) -> Tra
     rhythm = group_pacing(plan, group)
     answers_s = spread_of(group.block_ack_delay) + policy.fsession_status_timeout_s
     unique, places = np.unique(np.ceil(frames), return_inverse=True)
-    air_s = np.array([rhythm.duration_s(float(number)) for number in unique])[places.reshape(frames.shape)]
+    air_s = np.array([rhythm.duration_s(float(each)) for each in unique])[places.reshape(frames.shape)]
     over = course.time + first_fragment_delay_s(policy, tolerance_s) + air_s + polls * answers_s
-    over += _sessions_between(
-        group, policy_wait_s=longest_wait_s(course.fleet.period_s, policy), seconds=over - course.time
-    )
+    over += _sessions_between(group, longest_wait_s(course.fleet.period_s, policy), over - course.time)
     over = np.maximum(over, _asked_by_unicast(course, over))
     return Transferred(frames, over, complete & course.passing)
 
@@ -117,10 +115,10 @@ def _asked_by_unicast(course: Course, over: Floats) -> Floats:
     return last
 
 
-def _sessions_between(group: PlannedGroup, policy_wait_s: float, seconds: Floats) -> Floats:
+def _sessions_between(group: PlannedGroup, wait_s: float, transfer_s: Floats) -> Floats:
     """What further class sessions take to be set up."""
-    further = np.maximum(np.ceil(seconds / longest_session_s(group.session_class)) - 1, 0.0)
-    return further * policy_wait_s
+    further: Floats = np.maximum(np.ceil(transfer_s / longest_session_s(group.session_class)) - 1, 0.0)
+    return further * wait_s
 
 
 def _extra(course: Course, group: PlannedGroup) -> Floats:
