@@ -302,16 +302,21 @@ class Device:
         if min(self.firmware.reboot_due(self, now), self._crash_at) <= now:
             self._reboot(now)
             return None
-        if self.multicast is not None and self.multicast.turn(self, now):
-            self._listen()
-            self._arm_crash(now)
+        if self.multicast is not None and self.multicast.due(self, now) <= now:
+            heard = sum(session.reception().received for session in self.fragment_sessions)
+            if self.multicast.turn(self, now, heard):
+                self._listen()
+                self._arm_crash(now)
         return self._speak(now)
 
     def _speak(self, now: InstantMs) -> OwnUplink | None:
         """The first of the frames that are due."""
         ports = self.spec.model.traits.packages
         while self._outbox is not None and self._outbox.due <= now:
-            frame = self._answer(self._outbox.take(), now)
+            pending = self._outbox.take()
+            if self._outbox.due == NEVER:
+                self._outbox = None
+            frame = self._answer(pending, now)
             if frame is not None:
                 return frame
         if self.multi_package is not None and self.multi_package.due <= now:

@@ -7,13 +7,14 @@ which stacks in the field differ command by command, so it is done here anew.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from fleetcast.instants import InstantMs
 from fleetcast.protocol.package_version import PackageVersionAns, PackageVersionReq
 from fleetcast.protocol.packages import Direction, Package, commands
 from fleetcast.protocol.tolerances import STRICT
 from fleetcast.protocol.ts004_fragmentation import v1 as fragmentation
-from fleetcast.protocol.wire import Command
+from fleetcast.protocol.wire import Command, Reading
 from fleetcast.simulator.device_answers import Answer
 from fleetcast.simulator.device_body import Arrival
 from fleetcast.simulator.traits import Traits
@@ -55,7 +56,7 @@ def execute_payload(
                 at += 1
                 continue
             return tuple(answers) if traits.unknown_command == "keep_before" else ()
-        reading = kind.read(payload, at, end, STRICT)
+        reading = _read(package, traits.version(package), payload, at)
         if reading is None:
             if traits.short_command == "keep_before":
                 break
@@ -77,6 +78,13 @@ def execute_payload(
         if answer_to is not None:
             answers.append(answer_to)
     return tuple(answers)
+
+
+@lru_cache(maxsize=64)
+def _read(package: Package, version: int, payload: bytes, at: int) -> Reading | None:
+    """The known command at `at`. What many devices are told alike is read once, and its values are shared."""
+    kind = commands(package, version, Direction.DOWN)[payload[at]]
+    return kind.read(payload, at, len(payload), STRICT)
 
 
 def package_version(traits: Traits, package: Package, command: Command) -> Answer | None:

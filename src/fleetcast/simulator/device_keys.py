@@ -23,8 +23,9 @@ from fleetcast.simulator.quirks import Quirk
 
 @dataclass(frozen=True, slots=True)
 class GroupKeys:
-    """The session keys of a multicast group; equal keys are one object, so `is` tells whether two are the same."""
+    """Address and session keys of a multicast group; one object for all its devices, as far as memory allows."""
 
+    mc_addr: DevAddr
     mc_app_s_key: Secret
     mc_net_s_key: Secret
 
@@ -32,7 +33,7 @@ class GroupKeys:
 @lru_cache(maxsize=1024)
 def group_keys(mc_key: Secret, mc_addr: DevAddr) -> GroupKeys:
     """McAppSKey and McNetSKey of a group, from its McKey."""
-    return GroupKeys(mc_app_s_key(mc_key, mc_addr), mc_net_s_key(mc_key, mc_addr))
+    return GroupKeys(mc_addr, mc_app_s_key(mc_key, mc_addr), mc_net_s_key(mc_key, mc_addr))
 
 
 def root_key_in_use(spec: DeviceSpec) -> Secret:

@@ -1,7 +1,7 @@
 """Where device stacks in the field leave the specifications, by name.
 
-A quirk is either a change of traits (numbers and choices the device code reads anyway) or a switch that the device
-code asks for by name. What is neither is refused: a scenario that names it would otherwise be silently milder than it
+A quirk is a change of traits (numbers and choices the device code reads anyway), a switch that the device code asks for
+by name, or both. What is neither is refused: a scenario that names it would otherwise be silently milder than it
 says.
 """
 
@@ -63,6 +63,7 @@ TRAIT_CHANGES: Mapping[str, Mapping[str, object]] = {
     "DELAY_ONLY_MULTICAST": {"block_ack_delay.applies_when": "multicast_only"},
     "DONE_ON_FAILURE": {"too_many_lost": "reports_finished"},
     "FRAGMENTS_FROM_0": {"first_fragment_number": 0},
+    "FRAG_SIZE_ALIGN": {"frag_size_multiple_of": 8},
     "FRAG_ANSWER_3S": {"answer_delay_s.fragmentation": (3.0, 3.0)},
     "GROUP0_TIMER": {"session_timer": "one_for_all_group0"},
     "GROUPS_LOST_ON_REBOOT": {"persists.mc_groups": False, "persists.mc_fcnt": False},
@@ -90,6 +91,7 @@ TRAIT_CHANGES: Mapping[str, Mapping[str, object]] = {
     "REBOOTS_AT_ONCE": {"reboot_after_block": "self_immediate"},
     "REBOOTS_RANDOM_BAD": {"reboot_after_block": "self_random"},
     "REBOOT_TIME_UNIX": {"firmware_management.reboot_time": "compares_unix"},
+    "RECEIVED_REQ_ON_NEXT_FRAGMENT": {"block_received_req.sendings": None, "block_received_req.interval_s": None},
     "RECEIVED_REQ_ENDLESS": {"block_received_req.sendings": None, "block_received_req.interval_s": 1.5},
     "SESSIONCNT_RAM": {"session_cnt_persistent": False},
     "SESSION_NOT_STOPPED_AT_BLOCK": {"class_after_block": "unchanged"},
@@ -118,7 +120,7 @@ class QuirkNotSimulated(Invalid):
     def __init__(self, name: str) -> None:
         why = NOT_SIMULATED.get(name)
         problem = f"is known but not simulated ({why}): take it out" if why else "does not exist"
-        known = "" if why else f"; there are: {', '.join(sorted([*Quirk.__members__, *TRAIT_CHANGES]))}"
+        known = "" if why else f"; there are: {', '.join(sorted({*Quirk.__members__, *TRAIT_CHANGES}))}"
         super().__init__(f"quirk {name} {problem}{known}")
         self.name = name
 
@@ -128,10 +130,9 @@ def split(names: Iterable[str]) -> tuple[frozenset[Quirk], dict[str, object]]:
     switches: set[Quirk] = set()
     changes: dict[str, object] = {}
     for name in names:
-        if name in TRAIT_CHANGES:
-            changes.update(TRAIT_CHANGES[name])
-        elif name in Quirk.__members__:
-            switches.add(Quirk[name])
-        else:
+        if name not in TRAIT_CHANGES and name not in Quirk.__members__:
             raise QuirkNotSimulated(name)
+        changes.update(TRAIT_CHANGES.get(name, {}))
+        if name in Quirk.__members__:
+            switches.add(Quirk[name])
     return frozenset(switches), changes

@@ -245,8 +245,10 @@ def stack(name: str, *, without: Iterable[str] = ()) -> Traits:
     entry = _catalogue().get(name)
     if entry is None:
         raise NotFound(f"device stack {name!r}: there are {', '.join(known_stacks())}")
-    kept = [quirk for quirk in entry["quirks"] if quirk not in set(without)]
-    return _read(entry).with_quirks(kept)
+    read = _read(entry)
+    quirky = read.with_quirks(quirk for quirk in entry["quirks"] if quirk not in set(without))
+    # A name stands for a figure that differs from stack to stack; the entry's own is the right one.
+    return replace(quirky, min_frag_size=read.min_frag_size)
 
 
 _PLAIN = frozenset(one.name for one in fields(Traits)) - {

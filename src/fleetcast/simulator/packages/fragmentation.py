@@ -90,7 +90,7 @@ class Fragmentation:
     __slots__ = ("_finished", "_last_counts", "_memory_error_sticks", "_session_cnt", "_sessions", "crashed")
 
     def __init__(self) -> None:
-        self._sessions: list[FragmentSession] = []
+        self._sessions: tuple[FragmentSession, ...] = ()
         self._session_cnt: dict[int, int] | None = None
         """The last SessionCnt used, by FragIndex; it survives a reboot where the stack stores it."""
         self._last_counts: block_status.Counts | None = None
@@ -102,7 +102,7 @@ class Fragmentation:
     @property
     def sessions(self) -> tuple[FragmentSession, ...]:
         """All sessions."""
-        return tuple(self._sessions)
+        return self._sessions
 
     def session(self, frag_index: int) -> FragmentSession | None:
         """The session with this index, if there is one."""
@@ -180,7 +180,7 @@ class Fragmentation:
         self._finished = None
         self.crashed = False
         if not traits.persists.frag_session:
-            self._sessions.clear()
+            self._sessions = ()
             self._last_counts = None
         if not traits.session_cnt_persistent:
             self._session_cnt = None
@@ -216,24 +216,27 @@ class Fragmentation:
         index_bits = 0 if Quirk.SETUP_ANS_NO_INDEX in traits.quirks else request.frag_index << 6
         if bits:
             if Quirk.SETUP_REFUSAL_ENDS_SESSION in traits.quirks and used is not None:
-                self._sessions.remove(used)
+                self._drop(used)
             return Answer(bytes([request.cid, index_bits | bits]))
         if traits.frag_decoders == 1:
             for other in self._sessions:
                 other.receiver = None  # one decoder for all: it begins anew
         if used is not None:
-            self._sessions.remove(used)
-        busy_ms = round(1000 * traits.setup_busy_s)
-        self._sessions.append(FragmentSession(request, now + busy_ms))
+            self._drop(used)
+        busy_until = now + round(1000 * traits.setup_busy_s) if traits.setup_busy_s else 0
+        self._sessions += (FragmentSession(request, busy_until),)
         return Answer(bytes([request.cid, index_bits]), wait_s=traits.setup_busy_s)
 
     def _delete(self, body: Body, frag_index: int) -> Answer:
         session = self.session(frag_index)
         if session is not None and Quirk.DELETE_WITHOUT_EFFECT not in body.spec.model.traits.quirks:
             self._last_counts = self._counts(body, session)
-            self._sessions.remove(session)
+            self._drop(session)
         answer = v1.FragSessionDeleteAns(session_does_not_exist=session is None, frag_index=frag_index)
         return Answer(answer.encode())
+
+    def _drop(self, session: FragmentSession) -> None:
+        self._sessions = tuple(one for one in self._sessions if one is not session)
 
     def _take(self, body: Body, fragment: v1.DataFragment, arrival: Arrival) -> None:
         traits = body.spec.model.traits
@@ -256,7 +259,8 @@ class Fragmentation:
             self.crashed = True
             return
         slow = Quirk.PARITY_SLOW in traits.quirks and n > session.nb_frag
-        session.busy_until = arrival.now + round(1000 * (_PARITY_SLOW_S if slow else traits.min_fragment_interval_s))
+        interval_s = _PARITY_SLOW_S if slow else traits.min_fragment_interval_s
+        session.busy_until = arrival.now + round(1000 * interval_s)
         if not isinstance(session.receiver, Collected):
             memory = decoder_memory(body)
             session.receiver = Collected(session.nb_frag, session.frag_size, scheme_of(traits), memory)

@@ -7,6 +7,7 @@ is decided here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, Literal
 
 from fleetcast.identifiers import DevAddr
@@ -33,8 +34,8 @@ class Session:
     """One listening time of a group, planned or open."""
 
     __slots__ = (
-        "data_rate", "ends_at", "frequency_hz", "mc_addr", "mc_group_id", "periodicity", "session_class",
-        "start_time", "started_at", "time_out_ms",
+        "data_rate", "dl_freq", "ends_at", "fragments_before", "mc_addr", "mc_group_id", "periodicity",
+        "session_class", "start_time", "started_at", "time_out_ms",
     )  # fmt: skip
 
     def __init__(
@@ -46,14 +47,19 @@ class Session:
         self.start_time: Final = request.session_time
         """GPS seconds modulo 2^32, as asked for; the device goes by its own clock."""
         self.time_out_ms: Final = time_out_ms
-        self.frequency_hz: Final = request.dl_freq * _FREQUENCY_UNIT_HZ
-        """0: the default ping-slot channel (class B)."""
+        self.dl_freq: Final = request.dl_freq
         self.data_rate: Final = data_rate
         self.periodicity: Final = request.periodicity if isinstance(request, v1.McClassBSessionReq) else 0
         """Ping-slot periodicity exponent (class B)."""
         self.started_at: InstantMs | None = None
         """When the device began to listen; None: not yet."""
         self.ends_at: InstantMs = NEVER
+        self.fragments_before = 0
+
+    @property
+    def frequency_hz(self) -> int:
+        """0: the default ping-slot channel (class B)."""
+        return self.dl_freq * _FREQUENCY_UNIT_HZ
 
 
 class Group:
@@ -61,9 +67,9 @@ class Group:
 
     __slots__ = ("keys", "last_f_cnt", "max_f_cnt", "mc_addr", "mc_group_id", "min_f_cnt", "session")
 
-    def __init__(self, mc_group_id: int, mc_addr: DevAddr, keys: GroupKeys, min_f_cnt: int, max_f_cnt: int) -> None:
+    def __init__(self, mc_group_id: int, keys: GroupKeys, min_f_cnt: int, max_f_cnt: int) -> None:
         self.mc_group_id = mc_group_id
-        self.mc_addr = mc_addr
+        self.mc_addr: DevAddr = keys.mc_addr
         self.keys = keys
         self.min_f_cnt = min_f_cnt
         self.max_f_cnt = max_f_cnt
@@ -78,7 +84,7 @@ class MulticastSetup:
     __slots__ = ("_group_0_time_out_ms", "_groups", "stays_in_class_c")
 
     def __init__(self) -> None:
-        self._groups: list[Group] = []
+        self._groups: tuple[Group, ...] = ()
         """Lowest id first."""
         self._group_0_time_out_ms = 0
         self.stays_in_class_c = False
@@ -115,7 +121,7 @@ class MulticastSetup:
             case v1.McGroupDeleteReq():
                 group = self.group(command.mc_group_id)
                 if group is not None:
-                    self._groups.remove(group)
+                    self._drop(group)
                 return Answer(
                     v1.McGroupDeleteAns(mc_group_undefined=group is None, mc_group_id=command.mc_group_id).encode()
                 )
@@ -137,8 +143,12 @@ class MulticastSetup:
                 due = min(due, max(body.clock.instant_of(session.start_time, now), now))
         return due
 
-    def turn(self, body: Body, now: InstantMs) -> bool:
-        """Begin and end the sessions that are due; says whether any did."""
+    def turn(self, body: Body, now: InstantMs, fragments_heard: int) -> bool:
+        """Begin and end the sessions that are due; says whether any did.
+
+        `fragments_heard` counts those of all blocks: a stack whose time-out begins anew with each fragment looks at it
+        when the time is over, and listens on for a whole time-out if it has grown.
+        """
         turned = False
         for group in self._groups:
             session = group.session
@@ -149,8 +159,14 @@ class MulticastSetup:
                 if begins <= now:
                     session.started_at = now
                     session.ends_at = min(begins, now) + session.time_out_ms
+                    session.fragments_before = fragments_heard
                     turned = True
             if session.ends_at <= now:
+                restarts = Quirk.TIMEOUT_RESTARTS in body.spec.model.traits.quirks
+                if restarts and fragments_heard != session.fragments_before:
+                    session.fragments_before = fragments_heard
+                    session.ends_at = now + session.time_out_ms
+                    continue
                 self._end(body, group)
                 turned = True
         return turned
@@ -162,12 +178,6 @@ class MulticastSetup:
             for group in self._groups
             if group.session is not None and group.session.started_at is not None
         )
-
-    def extend(self, mc_group_id: int, now: InstantMs) -> None:
-        """Start the time-out of an open session anew."""
-        group = self.group(mc_group_id)
-        if group is not None and group.session is not None and group.session.started_at is not None:
-            group.session.ends_at = now + group.session.time_out_ms
 
     def end_all(self, body: Body) -> None:
         """End every open session: the application goes back to class A."""
@@ -181,7 +191,7 @@ class MulticastSetup:
         persists = body.spec.model.traits.persists
         self.stays_in_class_c = False
         if not persists.mc_groups:
-            self._groups.clear()
+            self._groups = ()
         for group in self._groups:
             if not persists.mc_fcnt:
                 group.last_f_cnt = -1
@@ -204,6 +214,9 @@ class MulticastSetup:
                     return 0, b""
         return None
 
+    def _drop(self, group: Group) -> None:
+        self._groups = tuple(one for one in self._groups if one is not group)
+
     def _status(self, body: Body, mask: int) -> Answer:
         buffer = body.spec.model.traits.answer_buffer_bytes.get(Package.MULTICAST_SETUP)
 
@@ -222,15 +235,14 @@ class MulticastSetup:
         refused = request.mc_group_id >= body.spec.model.traits.mc_groups or body.spec.defects.refuses_group
         if not refused:
             keys = group_keys(unwrapped_mc_key(body.spec, request.mc_key_encrypted), request.mc_addr)
-            made = Group(request.mc_group_id, request.mc_addr, keys, request.min_mc_f_cnt, request.max_mc_f_cnt)
+            made = Group(request.mc_group_id, keys, request.min_mc_f_cnt, request.max_mc_f_cnt)
             old = self.group(request.mc_group_id)
             if old is not None:
-                self._groups.remove(old)
+                self._drop(old)
                 made.session = old.session
                 if made.session is not None:
-                    made.session.mc_addr = request.mc_addr
-            self._groups.append(made)
-            self._groups.sort(key=lambda group: group.mc_group_id)
+                    made.session.mc_addr = made.mc_addr
+            self._groups = tuple(sorted((*self._groups, made), key=_mc_group_id))
         return Answer(v1.McGroupSetupAns(id_error=refused, mc_group_id=request.mc_group_id).encode())
 
     def _plan_session(
@@ -283,9 +295,8 @@ class MulticastSetup:
 
     def _replace(self, body: Body, group: Group, request: v1.McClassCSessionReq | v1.McClassBSessionReq) -> None:
         traits = body.spec.model.traits
-        time_out_ms = 1000 << request.session_time_out
-        if isinstance(request, v1.McClassBSessionReq) and Quirk.CLASS_B_TIMEOUT_SHORT not in traits.quirks:
-            time_out_ms = _BEACON_PERIOD_MS << request.session_time_out
+        in_beacons = isinstance(request, v1.McClassBSessionReq) and Quirk.CLASS_B_TIMEOUT_SHORT not in traits.quirks
+        time_out_ms = _time_out_ms(request.session_time_out, in_beacons=in_beacons)
         if traits.session_timer == "one_for_all_group0":
             # One timer for all: the newest session takes it, and it runs out after what group 0 was last told.
             if group.mc_group_id == 0:
@@ -302,6 +313,16 @@ class MulticastSetup:
         session, group.session = group.session, None
         if session is not None and session.session_class == "C" and session.started_at is not None:
             self.stays_in_class_c |= body.spec.model.traits.class_after_session == "unchanged"
+
+
+@cache
+def _time_out_ms(time_out: int, *, in_beacons: bool) -> int:
+    """One number for all devices that are told the same."""
+    return (_BEACON_PERIOD_MS if in_beacons else 1000) << time_out
+
+
+def _mc_group_id(group: Group) -> int:
+    return group.mc_group_id
 
 
 def _data_rate(body: Body, request: v1.McClassCSessionReq | v1.McClassBSessionReq) -> int:
