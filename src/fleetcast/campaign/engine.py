@@ -32,7 +32,9 @@ from fleetcast.campaign.events import (
 from fleetcast.campaign.interpretation import interpret
 from fleetcast.campaign.meanings import TimeAsked
 from fleetcast.campaign.states import (
+    LAST_STEP,
     Aside,
+    LAST_STEP,
     CampaignState,
     DeviceState,
     Done,
@@ -42,6 +44,7 @@ from fleetcast.campaign.states import (
     Status,
     Step,
     Talk,
+    stages_of,
 )
 from fleetcast.campaign.table import Owner, State
 from fleetcast.campaign.transfer import course
@@ -201,8 +204,12 @@ def _use_grace(draft: Draft, i: int) -> None:
     """A device that is still open had one of the opportunities that the stage's grace gives it."""
     device = draft.device(i)
     stage = draft.campaign.stage
-    if device.outcome is not Outcome.OPEN or draft.now < device.not_before:
+    last = LAST_STEP.get(stages_of(draft.plan)[stage - 1], Step.DONE)
+    if device.outcome is not Outcome.OPEN or device.step > last or draft.now < device.not_before:
         return
+    last = LAST_STEP.get(stages_of(draft.plan)[stage - 1])
+    if last is not None and device.step > last:
+        return  # it passed this stage, and is ahead of the others
     device = draft.edit(i)
     if device.grace_stage != stage:
         device.grace_stage, device.grace_used = stage, 0

@@ -143,7 +143,8 @@ def reported(draft: Draft, i: int, event: DownlinkQueued | DownlinkSent | Downli
                 device.tries -= 1
             else:
                 device.aside_tries -= 1
-            device.failure = Failure(Cause.NETWORK_ERROR, event.cause)
+            if device.outcome is Outcome.OPEN:
+                device.failure = Failure(Cause.NETWORK_ERROR, event.cause)
             if draft.planned(i).class_c_for_good:
                 device.due = draft.now + RETRY_AFTER_MS
 
@@ -171,7 +172,8 @@ def answer_wait_ms(draft: Draft, i: int) -> int:
 def _sent(draft: Draft, i: int, at: int) -> None:
     device = draft.edit(i)
     device.talk, device.since, device.due, device.effect = Talk.SENT, at, 0, 0
-    device.failure = None
+    if device.outcome is Outcome.OPEN:
+        device.failure = None
     if draft.planned(i).class_c_for_good:
         device.due = at + answer_wait_ms(draft, i) + draft.plan.policy.delivery_timeout_s * 1000
 
