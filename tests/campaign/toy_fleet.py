@@ -187,9 +187,12 @@ class ToyWorld:
             return None
         event = ev.UplinkHeard(eui, port, payload, self.now, toy.f_cnt)
         if self.random.random() < self.faults.late:
-            self._later(self.random.randrange(1, 7200_000), lambda: event)
+            self._later(self.random.randrange(1, 7200_000), lambda: self._arrived(event))
             return None
-        self.heard.add(eui)
+        return self._arrived(event)
+
+    def _arrived(self, event: ev.UplinkHeard) -> ev.Event:
+        self.heard.add(event.dev_eui)
         return event
 
     def _perform(self, effect: fx.Effect) -> None:

@@ -83,6 +83,8 @@ def take(draft: Draft, i: int, meaning: Meaning, received_at: InstantMs) -> None
 
 def _version_told(draft: Draft, i: int, told: VersionTold) -> None:
     device = draft.device(i)
+    if told.package not in requests.TRACKED:
+        return
     if requests.version(device, told.package) != 0 and device.step is not Step.PACKAGE_VERSIONS:
         return
     device = draft.edit(i)

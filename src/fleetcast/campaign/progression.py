@@ -115,11 +115,12 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     latest = latest_end(draft, draft.campaign.stage)
     lost = passed + still_open < draft.plan.needed and draft.plan.policy.below_threshold is BelowThreshold.FAIL
     over = still_open == 0 or lost or draft.now >= latest
+    if not over and passed >= draft.plan.needed:
+        over = _grace_over(draft, last)
+    elif draft.campaign.grace_since:
+        _end_grace(draft)
     if not over:
-        over = passed >= draft.plan.needed and _grace_over(draft, last)
-    if not over:
-        until = draft.campaign.grace_until
-        _wake_at(draft, min(latest, until) if until else latest)
+        _wake_at(draft, min(latest, draft.campaign.grace_until or latest))
         return False
     if still_open:
         draft.edit_campaign().sweep = 0
@@ -155,8 +156,7 @@ def _last_stage(draft: Draft) -> bool:
         enough = policy.transfer_until is TransferUntil.THRESHOLD or transfers_over
         over = enough and _grace_over(draft, Step.DONE)
     if not over:
-        until = draft.campaign.grace_until
-        _wake_at(draft, min(draft.plan.end, until) if until else draft.plan.end)
+        _wake_at(draft, min(draft.plan.end, draft.campaign.grace_until or draft.plan.end))
         return False
     if still_open:
         draft.edit_campaign().sweep = 0
@@ -180,6 +180,12 @@ def _grace_over(draft: Draft, last: Step) -> bool:
             default=draft.now,
         )
     return draft.now >= campaign.grace_until
+
+
+def _end_grace(draft: Draft) -> None:
+    """The threshold is out of reach again: devices that had passed fell back."""
+    campaign = draft.edit_campaign()
+    campaign.grace_since = campaign.grace_until = 0
 
 
 def _leave_behind_open(draft: Draft) -> bool:
