@@ -1,7 +1,11 @@
-"""The engine's promises as properties, with crashes, losses, doubles, delays and hostile payloads thrown in."""
+"""The engine's promises as properties, with crashes, losses, doubles, delays and hostile payloads thrown in.
+
+FLEETCAST_HOSTILE=1000 runs so many scenarios of each kind (40 otherwise).
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -116,7 +120,7 @@ def run(world: ToyWorld, orders: dict[int, ev.Event] | None = None) -> Watcher:
     return watcher
 
 
-RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=int(os.environ.get("FLEETCAST_HOSTILE", "40")), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @RELAXED
