@@ -42,7 +42,7 @@ def nb_frag_received(traits: Traits, nb_frag: int, got: Reception) -> int:
         case "last_number":
             return got.last_n
         case "last_number_minus_lost":
-            return got.last_n - got.lost(nb_frag)
+            return max(got.last_n - got.lost(nb_frag), 0)
         case "received_without_repeats":
             return got.distinct
         case "all_receptions" | "big_endian":
@@ -73,8 +73,9 @@ def written(traits: Traits, version: int, frag_index: int, said: Counts) -> byte
     """The answer in the layout of this stack."""
     received, missing, bits = said
     layout = traits.status_layout or f"v{version}"
-    order = "big" if layout == "v1_big_endian" else "little"
-    received_and_index = (frag_index << 14 | received).to_bytes(2, order)  # type: ignore[arg-type]
+    received_and_index = (frag_index << 14 | received).to_bytes(2, "little")
+    if layout == "v1_big_endian":
+        received_and_index = received_and_index[::-1]
     if layout == "v2":
         return bytes([CID, bits]) + received_and_index + bytes([missing])
     return bytes([CID]) + received_and_index + bytes([missing, bits if version >= 2 else bits & _MEMORY_ERROR])

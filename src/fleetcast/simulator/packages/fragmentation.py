@@ -142,10 +142,13 @@ class Fragmentation:
         got = session.receiver.reception()
         if got.received > 0 and session.session_cnt >= 0:
             self.remember_session_cnt(frag_index, session.session_cnt)
-        if got.memory_exceeded:
-            self._memory_error_sticks = body.spec.model.traits.status_memory_error_sticky
+        traits = body.spec.model.traits
+        if Quirk.FRAG_SIZE_ALIGN in traits.quirks and session.frag_size % traits.frag_size_multiple_of:
+            self.crashed = got.received > 0
+        elif got.memory_exceeded:
+            self._memory_error_sticks = traits.status_memory_error_sticky
             session.is_over = True
-            if body.spec.model.traits.too_many_lost == "reports_finished":
+            if traits.too_many_lost == "reports_finished":
                 self._finished = Finished(frag_index, None, session.descriptor, session.block_ack_delay)
         elif got.complete:
             self._complete(body, session, session.receiver, now, multicast=multicast)
@@ -254,9 +257,6 @@ class Fragmentation:
                 session.report_due = min(session.report_due, arrival.now)
             return
         if arrival.now < session.busy_until:
-            return
-        if Quirk.FRAG_SIZE_ALIGN in traits.quirks and session.frag_size % traits.frag_size_multiple_of:
-            self.crashed = True
             return
         slow = Quirk.PARITY_SLOW in traits.quirks and n > session.nb_frag
         interval_s = _PARITY_SLOW_S if slow else traits.min_fragment_interval_s
