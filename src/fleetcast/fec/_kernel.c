@@ -56,7 +56,7 @@ typedef struct {
 
 typedef struct {
     uint32_t x[STATES + BLOCK];
-    uint16_t r[BLOCK];
+    uint32_t r[BLOCK];
     uint8_t flags[MAX_M + 1 + 64]; /* one per column, and one for the draw a power of two throws away */
     uint32_t done, filled;         /* states drawn from, states there */
 } Generator;
@@ -120,14 +120,12 @@ INLINE uint32_t generator_draw(Generator *g, const Plan *plan, uint32_t wanted)
     x = g->x + g->done;
     if (modulus < 16) { /* the quotient is too large for the precision of the inverse */
         for (i = 0; i < count; i++)
-            g->r[i] = (uint16_t)(x[i] % modulus);
+            g->r[i] = x[i] % modulus;
     } else {
         float inverse = plan->inverse;
         for (i = 0; i < BLOCK; i++) { /* past `count` too: one length for the compiler, and nobody reads them */
-            uint32_t state = x[i] & 0xffffff;
-            uint32_t rest = state - (uint32_t)(int32_t)((float)(int32_t)state * inverse) * modulus;
-            uint32_t less = rest - modulus;
-            g->r[i] = (uint16_t)(less < rest ? less : rest);
+            uint32_t rest = x[i] - (uint32_t)(int32_t)((float)(int32_t)x[i] * inverse) * modulus - modulus;
+            g->r[i] = rest + (modulus & (0 - (rest >> 31))); /* it was below the modulus already, or not */
         }
     }
     g->done += count;
@@ -155,6 +153,22 @@ INLINE void pack_flags(const uint8_t *flags, uint32_t words, uint8_t *packed)
     }
 }
 
+/* Flag the columns of that many draws; says how many of them a power of two throws away. */
+INLINE uint32_t draw_blindly(Generator *g, const Plan *plan, uint32_t draws)
+{
+    uint8_t *flags = g->flags;
+    uint32_t thrown_away = 0, n, i;
+    for (; draws; draws -= n) {
+        n = generator_draw(g, plan, draws);
+        for (i = 0; i < n; i++)
+            flags[g->r[i]] = 1;
+        if (plan->modulus != plan->m)
+            for (i = 0; i < n; i++)
+                thrown_away += g->r[i] == plan->m;
+    }
+    return thrown_away;
+}
+
 INLINE void parity_line(Generator *g, const Plan *plan, uint32_t argument, uint8_t *packed)
 {
     uint32_t m = plan->m, target = m / 2, words = (m + 63) / 64, i, n;
@@ -162,14 +176,9 @@ INLINE void parity_line(Generator *g, const Plan *plan, uint32_t argument, uint8
     memset(flags, 0, 64 * words + 1);
     generator_start(g, argument);
     if (plan->distinct) {
-        uint32_t found = 0, blind = target;
-        flags[m] = plan->modulus != m; /* taken from the start: drawing it is nothing new */
-        while (blind) { /* as many draws as are missing cannot be too many, so nobody needs to look */
-            n = generator_draw(g, plan, blind);
-            for (i = 0; i < n; i++)
-                flags[g->r[i]] = 1;
-            blind -= n;
-        }
+        uint32_t found = 0;
+        flags[m] = plan->modulus != m;  /* taken from the start: drawing it is nothing new */
+        draw_blindly(g, plan, target);  /* as many draws as are missing cannot be too many, so nobody looks at each */
         for (i = 0; i < m; i++)
             found += flags[i];
         while (found < target) {
@@ -181,15 +190,8 @@ INLINE void parity_line(Generator *g, const Plan *plan, uint32_t argument, uint8
         }
     } else {
         uint32_t left = target;
-        while (left) {
-            n = generator_draw(g, plan, left);
-            for (i = 0; i < n; i++)
-                flags[g->r[i]] = 1;
-            left -= n;
-            if (plan->modulus != m)
-                for (i = 0; i < n; i++)
-                    left += g->r[i] == m;
-        }
+        while (left)
+            left = draw_blindly(g, plan, left);
     }
     flags[m] = 0;
     pack_flags(flags, words, packed);
@@ -232,8 +234,8 @@ static inline Lane AND(Lane a, Lane b)
 typedef struct {
     Lane rows[ROWS_AT_ONCE * SLICE_LANES];
     Lane tables[4 * 64 * SLICE_LANES];
-    Lane sums[LINES_AT_ONCE * SLICE_LANES];
     Generator generator;
+    Lane *sums; /* of as many lines as are made at once */
 } Encoding;
 
 typedef struct {
@@ -538,7 +540,7 @@ static PyObject *kernel_parity_lines(PyObject *module, PyObject *args)
         return NULL;
     stride = check_m(m) ? 8 * (Py_ssize_t)WORDS_OF(m) : 0;
     if (stride && (count = check_arguments(&arguments)) >= 0 && check_length("packed", &packed, count * stride)) {
-        generator = malloc(sizeof *generator);
+        generator = calloc(1, sizeof *generator);
         if (generator == NULL) {
             PyErr_NoMemory();
         } else {
@@ -569,18 +571,21 @@ static PyObject *kernel_encode(PyObject *module, PyObject *args)
         PyErr_Format(PyExc_ValueError, "fragment_size is %zd, not 1 to 255", size);
     } else if (check_m(m) && check_length("block", &block, m * ((size + 7) / 8 * 8)) &&
                (count = check_arguments(&arguments)) >= 0 && check_length("out", &out, count * size)) {
-        void *whole;
+        const size_t line_stride = 8 * (size_t)WORDS_OF(m) + 8;
+        const size_t at_once = count < (Py_ssize_t)LINES_AT_ONCE ? (size_t)count : LINES_AT_ONCE;
+        void *whole, *whole_sums;
         Encoding *encoding = aligned_malloc(sizeof *encoding, &whole);
-        size_t line_stride = 8 * (size_t)WORDS_OF(m) + 8;
-        size_t at_once = count < (Py_ssize_t)LINES_AT_ONCE ? (size_t)count : LINES_AT_ONCE;
+        Lane *sums = aligned_malloc((at_once + 1) * SLICE_LANES * LANE, &whole_sums);
         uint8_t *lines = calloc(at_once + 1, line_stride);
-        if (encoding == NULL || lines == NULL) {
+        if (encoding == NULL || sums == NULL || lines == NULL) {
             PyErr_NoMemory();
         } else {
             const Plan plan = plan_for((uint32_t)m, distinct);
             const Source source = {block.buf, (size_t)((size + 7) / 8 * 8), (uint32_t)m, (uint32_t)size, lines, line_stride};
             Py_ssize_t start;
+            encoding->sums = sums;
             Py_BEGIN_ALLOW_THREADS
+            memset(&encoding->generator, 0, sizeof encoding->generator);
             for (start = 0; start < count; start += LINES_AT_ONCE) {
                 Py_ssize_t some = count - start < (Py_ssize_t)LINES_AT_ONCE ? count - start : (Py_ssize_t)LINES_AT_ONCE;
                 loops->encode(encoding, &plan, &source, (const uint8_t *)arguments.buf + 4 * start, (uint32_t)some,
@@ -590,6 +595,7 @@ static PyObject *kernel_encode(PyObject *module, PyObject *args)
             done = 1;
         }
         free(whole);
+        free(whole_sums);
         free(lines);
     }
     PyBuffer_Release(&block);
