@@ -1,17 +1,20 @@
 """`adaptive`: a first batch, ask, then as many new fragments as the worst device that still counts needs, ask, ...
 
-Each further batch weighs frames sent in vain against another round of questions. It never orders a coded number twice.
+Each further batch weighs fragments sent in vain against another round of questions: it falls a little short on purpose
+while much is open, and most likely suffices at the end. Silence ends nothing: every device has said itself that it is
+complete, or was given up.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from fleetcast.campaign.transfer.forecast import Outlook, complete_by, outlook
+from fleetcast.campaign.transfer.forecast import Outlook, complete_by, learned_from_all, outlook
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
     Decision,
@@ -30,63 +33,120 @@ from fleetcast.planning.policy import TransferUntil
 
 WORST: Final = 256
 """The forecast looks at this many devices that need most; the others are done before them."""
+FRUITLESS: Final = 30
+"""A device that should have heard so many fragments since it began to tell the same is helped by none."""
+ONE_HEARD: Final = 0.99
+"""How surely a device that heard no uncoded fragment shall hear one of those repeated for it."""
+
+
+@dataclass(slots=True)
+class _Devices:
+    """The open devices, sorted by what is to be done about them."""
+
+    known: list[Outlook] = field(default_factory=list)
+    """They count, and said what they miss."""
+    unheard: list[int] = field(default_factory=list)
+    """They count, and said nothing yet."""
+    given_up: list[int] = field(default_factory=list)
+    unproven: list[int] = field(default_factory=list)
+    uncoded_again: int = 0
+    """Uncoded fragments that one of them needs once more."""
+
+    @property
+    def counting(self) -> tuple[int, ...]:
+        return tuple(sorted([*self.unheard, *(one.index for one in self.known)]))
 
 
 def decide(
     transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver], tally: Tally, frames_left: int
 ) -> tuple[Transfer, Decision]:
     """What follows when a batch or a round of questions is over."""
-    unheard: list[Receiver] = []
-    outlooks: list[Outlook] = []
-    given_up: list[int] = []
-    unproven: list[int] = []
-    on_air = ledger.on_air
-    for one in receivers:
-        if one.silent or one.memory_exhausted:
-            given_up.append(one.index)
-            continue
-        known = outlook(one, transfer.fragments, on_air)
-        if known is None:
-            unheard.append(one)
-        elif not known.told_now:
-            outlooks.append(known)
-        elif known.unprovable and known.surely_complete():
-            unproven.append(one.index)
-        elif known.hopeless or not known.fits(frames_left):
-            given_up.append(one.index)
-        else:
-            outlooks.append(known)
-    counting = len(unheard) + len(outlooks)
+    frames = min(frames_left, transfer.numbers_left)
+    devices = _sorted_out(transfer, ledger, receivers, frames)
+    counting = devices.counting
     if not counting:
-        if not given_up:
-            return transfer, Finish(Reason.COMPLETE, unproven=tuple(unproven))
-        reason = Reason.USED_UP if frames_left <= 0 else Reason.NOBODY_COUNTS
-        return transfer, Finish(reason, tuple(given_up), tuple(unproven))
-    everybody = tuple(sorted([one.index for one in unheard] + [one.index for one in outlooks]))
+        return transfer, _finish(devices, tally, frames)
     if transfer.phase is Phase.SENDING:
         if transfer.polls == 0:
             return transfer, PollMulticast(everyone=True)
-        if open_percent(counting, tally) > transfer.multicast_above_percent:
+        if open_percent(len(counting), tally) > transfer.multicast_above_percent:
             return transfer, PollMulticast(everyone=False)
-        return transfer, PollUnicast(everybody)
-    if not any(one.told_now for one in outlooks):
-        # Silence may mean complete: only their own word ends it.
-        return transfer, PollUnicast(everybody)
-    wanted = counting
+        return transfer, PollUnicast(counting)
+    if not any(one.told_now for one in devices.known):
+        # Silence may mean complete, lost or gone: only their own word ends it.
+        return transfer, PollUnicast(counting)
+    if devices.uncoded_again == transfer.fragments and transfer.passes < transfer.passes_max:
+        return transfer.another_pass(ledger), SendMore(transfer.fragments)
+    wanted = len(devices.known)
     if transfer.until is TransferUntil.THRESHOLD:
-        wanted = max(1, min(counting, tally.wanted - tally.complete) - len(unheard))
-    count = min(batch_size(transfer, outlooks, wanted), frames_left)
-    return transfer.going_on(ledger, count), SendMore(count)
+        wanted = max(1, min(wanted, tally.wanted - tally.complete))
+    count = min(batch_size(transfer, devices.known, wanted), frames)
+    uncoded = min(devices.uncoded_again, transfer.fragments, frames_left - count)
+    return transfer.going_on(ledger, count, uncoded_again=uncoded), SendMore(count + uncoded)
 
 
 def batch_size(transfer: Transfer, outlooks: Sequence[Outlook], wanted: int) -> int:
-    """How many frames to send before the next question, so that the first `wanted` of these devices are complete."""
+    """How many fragments to send before the next question, so that the first `wanted` of these devices are complete."""
     ranked = sorted(outlooks, key=Outlook.expected_frames)[:wanted][-WORST:]
+    ranked = learned_from_all(ranked, outlooks)
     mean = max(one.expected_frames() for one in ranked)
-    most = math.ceil(mean + 6 * math.sqrt(mean + 4) + 12)
-    frames = np.arange(1, most + 1)
-    all_done = complete_by(ranked, frames).prod(axis=0)
-    worth = max(2.0, transfer.fragments / 250)
-    # One frame more is in vain if all are done without it, and saves a question if they are done by it.
-    better = np.flatnonzero(np.diff(all_done, prepend=0.0) * (worth + 4) < all_done)
-    return int(better[0]) + 1 if len(better) else most
+    most = math.ceil(mean + 6 * math.sqrt(max(mean, 0) + 4) + 12)
+    all_done = complete_by(ranked, most).prod(axis=0)
+    # One fragment more is in vain if all are done without it, and saves a round of questions if they are done by it.
+    better = np.flatnonzero(np.diff(all_done) * round_worth(transfer) < all_done[:-1])
+    return max(1, int(better[0])) if len(better) else most
+
+
+def round_worth(transfer: Transfer) -> float:
+    """Fragments that a round of questions is worth: measured, for about four rounds in a transfer."""
+    return 3 + transfer.fragments / 500
+
+
+def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver], frames_left: int) -> _Devices:
+    devices = _Devices()
+    even_lines_only = transfer.scheme != "v1" and transfer.fragments % 4 in (0, 1)
+    for one in receivers:
+        if one.silent or one.memory_exhausted:
+            devices.given_up.append(one.index)
+            continue
+        known = outlook(one, transfer, ledger.on_air)
+        if known is None:
+            devices.unheard.append(one.index)
+            continue
+        if known.told_now:
+            if known.unprovable and known.surely_complete():
+                devices.unproven.append(one.index)
+                continue
+            coded_heard_at_most = max(0, one.frames_at_answer - max(transfer.fragments, one.listening_from))
+            late = even_lines_only and known.heard <= coded_heard_at_most
+            if _hopeless(one, known, frames_left) or (late and _wants_rising(one, known, transfer)):
+                devices.given_up.append(one.index)
+                continue
+            if late:  # coded fragments alone, each of an even number of uncoded ones, leave it one short
+                again = math.ceil(math.log(1 - ONE_HEARD) / math.log(max(known.loss, 0.01)))
+                devices.uncoded_again = max(devices.uncoded_again, again)
+            if one.takes_any_order and one.memory_limit is not None and known.need > one.memory_limit:
+                devices.uncoded_again = transfer.fragments
+        devices.known.append(known)
+    return devices
+
+
+def _hopeless(receiver: Receiver, known: Outlook, frames_left: int) -> bool:
+    """Whether no fragments, or not those that are left, can complete it."""
+    stuck = receiver.stuck_frames if receiver.missing_falls else 0
+    return stuck * (1 - known.loss) > FRUITLESS or not known.fits(frames_left)
+
+
+def _wants_rising(receiver: Receiver, known: Outlook, transfer: Transfer) -> bool:
+    """Whether it joined after the uncoded fragments, heard coded ones since, and throws falling numbers away."""
+    return receiver.listening_from >= transfer.fragments and known.heard > 0 and not receiver.takes_any_order
+
+
+def _finish(devices: _Devices, tally: Tally, frames_left: int) -> Finish:
+    if devices.given_up and frames_left <= 0:
+        reason = Reason.USED_UP
+    elif devices.given_up and not tally.complete and not devices.unproven:
+        reason = Reason.NOBODY_COUNTS
+    else:
+        reason = Reason.COMPLETE
+    return Finish(reason, tuple(devices.given_up), tuple(devices.unproven))

@@ -28,9 +28,9 @@ def decide(
 ) -> tuple[Transfer, Decision]:
     """What follows when a pass or a round of questions is over."""
     counting = [one for one in receivers if not one.silent and not one.memory_exhausted]
-    given_up = tuple(one.index for one in receivers if one.silent or one.memory_exhausted)
     if not counting:
-        return transfer, Finish(Reason.NOBODY_COUNTS, given_up)
+        reason = Reason.COMPLETE if tally.complete else Reason.NOBODY_COUNTS
+        return transfer, Finish(reason, tuple(one.index for one in receivers))
     if transfer.phase is Phase.SENDING:
         if transfer.polls == 0 or open_percent(len(counting), tally) > transfer.multicast_above_percent:
             return transfer, PollMulticast(everyone=True)
@@ -38,7 +38,7 @@ def decide(
     missing_some = [one for one in counting if one.frames_at_answer == ledger.on_air and one.missing is not None]
     if not missing_some:  # who said nothing about this pass may be complete
         return transfer, PollUnicast(tuple(one.index for one in counting))
-    if frames_left < transfer.fragments:
+    if min(frames_left, transfer.numbers_left) < transfer.fragments:
         # No pass follows. Who is unheard of gets a last chance to say that it is complete.
         unheard = tuple(one.index for one in counting if one.frames_at_answer < ledger.on_air or one.missing is None)
         if unheard:

@@ -52,7 +52,7 @@ def begin(group: PlannedGroup, policy: Policy) -> Transfer:
         fragments=m,
         coded_first=group.coded_first,
         coded_max=coded_max,
-        passes_max=group.passes_max,
+        passes_max=policy.datafrag_loops_max if group.strategy == "adaptive" else group.passes_max,
         until=policy.transfer_until,
         multicast_above_percent=policy.fsession_status_threshold,
         batch=((1, 1),) * (1 + extra) if m == 1 else ((1, m + extra),),
@@ -100,7 +100,6 @@ def decide(
     if transfer.phase is Phase.ASKING and transfer.polls == 1 and tally.devices:
         answered = tally.complete + sum(one.missing is not None for one in receivers)
         transfer = replace(transfer, answer_share=min(0.98, max(0.3, answered / tally.devices)))
-    frames_left = min(frames_left, transfer.numbers_left)
     match transfer.strategy:
         case "carousel":
             transfer, decision = carousel.decide(transfer, ledger, receivers, tally, frames_left)
