@@ -178,7 +178,8 @@ def _busiest_hours(plan: Plan, transfers: dict[int, Transferred]) -> tuple[tuple
     busiest: dict[tuple[str, str, str], float] = defaultdict(float)
     for number, each in transfers.items():
         group = plan.groups[number]
-        frames = min(float(np.median(each.frames)), float(group_pacing(plan, group).frames_in(_HOUR_S)))
+        rhythm = group_pacing(plan, group)
+        frames = min(float(np.median(each.frames)), float(rhythm.frames_in(_HOUR_S)), rhythm.frames_per_hour)
         key = (group.connection, group.band, group.sub_band)
         busiest[key] += frames * group.airtime_us / 1e6 / _HOUR_S
     return tuple(

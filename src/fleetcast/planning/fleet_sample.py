@@ -36,6 +36,8 @@ class FleetSample:
     """Chance that a request at an opportunity is answered: neither request nor answer is lost."""
     heard: Floats
     """Chance that an uplink is heard."""
+    always_open: Flags
+    """In class C for good: once heard, it can be reached at any time."""
     speaks: Flags
     """False for those that have been silent for long."""
     questions: Numbers
@@ -68,6 +70,7 @@ def sample_fleet(plan: Plan, devices: Mapping[DevEui, Device]) -> FleetSample:
         transfer_loss=loss,
         answered=(1 - loss) * (1 - uplink_loss),
         heard=1 - uplink_loss,
+        always_open=np.array([planned.class_c_for_good for planned in plan.devices], bool),
         speaks=np.array(columns[4], bool),
         questions=np.array(columns[5], np.int64),
         any_order=np.array(columns[6], bool),

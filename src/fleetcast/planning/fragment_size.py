@@ -81,7 +81,9 @@ def _options(air: GroupAir, profiles: Sequence[Profile], file: File, policy: Pol
         smallest = largest = needed = policy.fsize
     liked = math.lcm(needed, 1 if policy.fsize is not None else policy.fsize_optimization)
     preferred = tuple(_in_steps(air, file, smallest, largest, liked))
-    others = tuple(each for each in _in_steps(air, file, smallest, largest, needed) if each not in preferred)
+    liked_sizes = {each.size_bytes for each in preferred}
+    every = _in_steps(air, file, smallest, largest, needed)
+    others = tuple(each for each in every if each.size_bytes not in liked_sizes)
     if not preferred and not others:
         names = ", ".join(sorted({profile.name for profile in profiles}))
         raise PlanRefused(

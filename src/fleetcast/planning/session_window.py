@@ -42,8 +42,9 @@ def session_start(
     if session_class == "B":
         wait_s += policy.classb_start_beacons_delay * BEACON_PERIOD_S
     wanted = now + math.ceil(wait_s) * 1000
-    if latest is None or wanted <= latest:
-        return _whole(wanted, session_class)
+    start = _whole(wanted, session_class)
+    if latest is None or start <= latest:
+        return start
     cut = max(latest, now + 1000)
     return _last_beacon_before(cut, now) if session_class == "B" else cut // 1000 * 1000
 

@@ -1,8 +1,8 @@
 """How unicast stages go: many runs of a whole fleet at once, one model for each kind of stage.
 
 Rows are runs, columns devices; times are seconds since the campaign's start. The rules imitated are those of stages:
-over when all are final, when the threshold is reached and the grace is over, when it can't be reached any more, or at
-the latest end.
+over when all are final, when the threshold is reached and the grace is over, when it can't be reached any more and that
+fails the campaign, or at the latest end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import numpy as np
 
 from fleetcast.planning.fleet_sample import Flags, FleetSample, Floats, Numbers
 from fleetcast.planning.policy import BelowThreshold, Policy
+
+REPEAT_S: Final = 10.0
+"""From a request to its repetition at a device that can be reached at any time."""
 
 ANSWER_S: Final = 4.0
 """From an opportunity to the answer: receive window, the device's work, and its uplink."""
@@ -49,6 +52,11 @@ class Course:
         period = self.fleet.period_s
         return self.phase + np.maximum(np.ceil((after - self.phase) / period), 0.0) * period
 
+    def next_chance(self, after: Floats) -> Floats:
+        """When each device can be told something: with its next uplink, or at any time once it was heard."""
+        first_contact = 0.0 if self.policy.class_c_at_once else self.phase
+        return np.where(self.fleet.always_open, np.maximum(after, first_contact), self.next_uplink(after))
+
     def judge(self, succeeded: Flags) -> None:
         """A stage is over: who did not succeed takes no part any more, and too few successes end a run."""
         self.passing &= succeeded
@@ -65,7 +73,7 @@ def exchanges(course: Course, after: Floats, count: Numbers | int) -> tuple[Floa
     fleet, dice = course.fleet, course.dice
     count = np.broadcast_to(np.asarray(count, np.int64), (len(fleet),))
     shape = course.phase.shape
-    gaps = dice.geometric(fleet.heard, shape) - 1.0
+    gaps = np.where(fleet.always_open, 0.0, dice.geometric(fleet.heard, shape) - 1.0)
     failed = np.zeros(shape, bool)
     tries_allowed = 1 + course.policy.msg_retries
     for number in range(int(count.max(initial=0))):
@@ -73,9 +81,11 @@ def exchanges(course: Course, after: Floats, count: Numbers | int) -> tuple[Floa
         wanted = (count > number) & ~failed
         lost = np.minimum(tries - 1, tries_allowed)
         unheard = np.where(lost > 0, dice.negative_binomial(np.maximum(lost, 1), fleet.heard, shape), 0)
+        unheard = np.where(fleet.always_open, 0, unheard)
         gaps += np.where(wanted, lost + unheard, 0)
         failed |= wanted & (tries > tries_allowed)
-    final = course.next_uplink(after) + gaps * fleet.period_s + ANSWER_S * count
+    again_s = np.where(fleet.always_open, REPEAT_S, fleet.period_s)
+    final = course.next_chance(after) + gaps * again_s + ANSWER_S * count
     final = np.where(count > 0, final, after)
     final = np.where(fleet.speaks | (count == 0), final, np.inf)
     return np.where(failed, np.inf, final), final
@@ -83,30 +93,35 @@ def exchanges(course: Course, after: Floats, count: Numbers | int) -> tuple[Floa
 
 def stage_over(course: Course, done: Floats, final: Floats, latest_s: float) -> Floats:
     """When a unicast stage is over, by run."""
-    done = np.where(course.passing, done, np.inf)
-    final = np.where(course.passing, final, -np.inf)
+    passing = course.passing
+    done = np.where(passing, done, np.inf)
+    final = np.where(passing, final, -np.inf)
+    over = np.minimum(final.max(axis=1), _grace_over(course, done, final))
+    if course.policy.below_threshold is BelowThreshold.FAIL:
+        over = np.minimum(over, _hopeless(course, done, final))
+    over = np.minimum(over, latest_s)
+    later: Floats = np.maximum(over, course.time)
+    return later
+
+
+def _grace_over(course: Course, done: Floats, final: Floats) -> Floats:
+    """Threshold reached, and each device then still open had its further opportunities and one period more."""
     enough = _kth(done, course.needed)
-    # Hopeless as soon as one more device failed than the threshold forgives.
-    lost = np.where(course.passing & np.isinf(done) & np.isfinite(final), final, np.inf)
-    already = (~course.passing).sum(axis=1)
-    spare = len(course.fleet) - course.needed + 1 - already
-    hopeless = np.array([_kth(lost[run : run + 1], int(n))[0] if n > 0 else np.inf for run, n in enumerate(spare)])
-    over = np.minimum(np.minimum(final.max(axis=1), hopeless), _grace_over(course, done, final, enough))
-    cut: Floats = np.minimum(over, np.maximum(latest_s, course.time))
-    return cut
+    since = np.where(np.isfinite(enough), enough, 0.0)
+    more = (course.policy.stage_complete_delay + 1) * course.fleet.period_s
+    still_open = course.passing & (final > since[:, None])
+    grace = np.where(still_open, more, 0.0).max(axis=1)
+    return np.where(np.isfinite(enough), since + grace, np.inf)
 
 
-def _grace_over(course: Course, done: Floats, final: Floats, enough: Floats) -> Floats:
-    """Threshold reached, and every open device had its further opportunities, or a period where it is never heard."""
-    since = np.where(np.isfinite(enough), enough, 0.0)[:, None]
-    more = (course.policy.stage_complete_delay - 1) * course.fleet.period_s
-    chance = course.next_uplink(since) + np.maximum(more, 0.0)
-    chance = np.where(course.fleet.speaks, chance, since + course.fleet.period_s)
-    if course.policy.stage_complete_delay == 0:
-        chance = np.broadcast_to(since, chance.shape)
-    still_open = course.passing & (done > since)
-    grace = np.where(still_open, np.minimum(chance, np.maximum(final, since)), since).max(axis=1)
-    return np.where(np.isfinite(enough), grace, np.inf)
+def _hopeless(course: Course, done: Floats, final: Floats) -> Floats:
+    """When one device more has failed than the threshold forgives."""
+    failed_at = np.sort(np.where(course.passing & np.isinf(done), final, np.inf), axis=1)
+    # Who failed before this stage counts from its begin.
+    forgiven = len(course.fleet) - course.needed - (~course.passing).sum(axis=1)
+    at = np.take_along_axis(failed_at, np.clip(forgiven, 0, len(course.fleet) - 1)[:, None], axis=1)[:, 0]
+    at = np.where(forgiven >= len(course.fleet), np.inf, at)
+    return np.where(forgiven < 0, course.time, at)
 
 
 def unicast_stage(course: Course, count: Numbers | int, latest_s: float) -> None:
