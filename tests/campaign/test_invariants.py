@@ -120,7 +120,9 @@ def run(world: ToyWorld, orders: dict[int, ev.Event] | None = None) -> Watcher:
     return watcher
 
 
-RELAXED = settings(max_examples=int(os.environ.get("FLEETCAST_HOSTILE", "40")), deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(
+    max_examples=int(os.environ.get("FLEETCAST_HOSTILE", "40")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 @RELAXED

@@ -1,7 +1,7 @@
-"""A small world for engine tests: devices that answer by the book, over a network that may lose, double and delay.
+"""A small world for engine tests: devices that answer by the book, a network that may lose, double and delay.
 
-Not the simulator: no radio, no ciphers, and a code in which any M fragments decode. What it does is easy to see through,
-and everything that an invariant speaks of is recorded.
+Not the simulator: no radio, no ciphers, and a code in which any M fragments decode. It is easy to
+see through, and everything that an invariant speaks of is recorded.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from fleetcast.planning.plan import CampaignType, Plan
 from fleetcast.planning.planner import make_plan
 from fleetcast.planning.policy import Policy
 from fleetcast.planning.request import CampaignRequest
+from fleetcast.protocol.package_version import PackageVersionAns
 from fleetcast.protocol.packages import Package
 from fleetcast.protocol.ts004_fragmentation import v1 as frag
 from fleetcast.protocol.ts005_multicast import v1 as mc
 from fleetcast.protocol.ts006_firmware import v1 as fw
-from fleetcast.protocol.package_version import PackageVersionAns
 
 START = 1_767_225_600_000
 OLD, NEW = 0x01000000, 0x01000001
@@ -40,7 +40,8 @@ def profile(version: int = 1, **changes: object) -> Profile:
 
 
 def plan_for(
-    devices: int = 6, *, size_bytes: int = 2000, policy: Policy | None = None, kind: CampaignType = CampaignType.FIRMWARE,
+    devices: int = 6, *, size_bytes: int = 2000, policy: Policy | None = None,
+    kind: CampaignType = CampaignType.FIRMWARE,
     threshold: int = 90, period_s: int = 600, toy: Profile | None = None, max_duration_s: int = 3 * 86400,
     coded: float | None = None, **request: object,
 ) -> Plan:  # fmt: skip
@@ -227,7 +228,7 @@ class ToyWorld:
             answer = self._answer(toy, command)
             if answer is not None:
                 port = effect.f_port
-                self._later(3000, lambda answer=answer: self._uplink(effect.dev_eui, port, answer()))
+                self._later(3000, lambda answer=answer, port=port: self._uplink(effect.dev_eui, port, answer()))
 
     def _multicast(self, effect: fx.SendFragment | fx.SendMulticast) -> None:
         if self._refused(effect.effect_id):
@@ -258,7 +259,7 @@ class ToyWorld:
             not_enough_matrix_memory=False,
         ).encode()  # fmt: skip
 
-    def _answer(self, toy: Toy, command: object) -> Callable[[], bytes] | None:  # noqa: PLR0911 - one case a command
+    def _answer(self, toy: Toy, command: object) -> Callable[[], bytes] | None:
         gps_now = lambda: (self.now - 315_964_800_000) // 1000 + 18  # noqa: E731
         match command:
             case mc.McGroupSetupReq():

@@ -72,13 +72,9 @@ def take(draft: Draft, i: int, meaning: Meaning, received_at: InstantMs) -> None
                 _frag_session_deleted(draft, i)
         case GroupDeleted():
             if meaning.mc_group_id == draft.planned(i).mc_group_id:
-                cleanup.confirmed(draft, i, Undo.GROUP, "")
+                _group_deleted(draft, i)
         case TimeAsked():
-            device = draft.device(i)
-            if device.aside is Aside.RESYNC and device.aside_tries:
-                device = draft.edit(i)
-                device.aside, device.aside_tries = Aside.NONE, 0
-                device.talk, device.due = Talk.WAITING, 0
+            _aside_done(draft, i, Aside.RESYNC)
 
 
 def _version_told(draft: Draft, i: int, told: VersionTold) -> None:
@@ -148,13 +144,24 @@ def _frag_session_answered(draft: Draft, i: int, answer: FragSessionAnswered) ->
 
 
 def _frag_session_deleted(draft: Draft, i: int) -> None:
-    device = draft.device(i)
-    if device.aside is Aside.FRAG_DELETE and device.aside_tries:
-        device = draft.edit(i)
-        device.aside, device.aside_tries = Aside.NONE, 0
-        device.talk, device.due = Talk.WAITING, 0
-    else:
+    if not _aside_done(draft, i, Aside.FRAG_DELETE):
         cleanup.confirmed(draft, i, Undo.FRAG_SESSION, "")
+
+
+def _group_deleted(draft: Draft, i: int) -> None:
+    if not _aside_done(draft, i, Aside.GROUP_DELETE):
+        cleanup.confirmed(draft, i, Undo.GROUP, "")
+
+
+def _aside_done(draft: Draft, i: int, aside: Aside) -> bool:
+    """Whether this was awaited before the step's own request, which is next now."""
+    device = draft.device(i)
+    if device.aside is not aside or not device.aside_tries:
+        return False
+    device = draft.edit(i)
+    device.aside, device.aside_tries = Aside.NONE, 0
+    device.talk, device.due = Talk.WAITING, 0
+    return True
 
 
 def _session_answered(draft: Draft, i: int, answer: SessionAnswered, received_at: InstantMs) -> None:

@@ -34,7 +34,6 @@ from fleetcast.campaign.meanings import TimeAsked
 from fleetcast.campaign.states import (
     LAST_STEP,
     Aside,
-    LAST_STEP,
     CampaignState,
     DeviceState,
     Done,
@@ -207,9 +206,6 @@ def _use_grace(draft: Draft, i: int) -> None:
     last = LAST_STEP.get(stages_of(draft.plan)[stage - 1], Step.DONE)
     if device.outcome is not Outcome.OPEN or device.step > last or draft.now < device.not_before:
         return
-    last = LAST_STEP.get(stages_of(draft.plan)[stage - 1])
-    if last is not None and device.step > last:
-        return  # it passed this stage, and is ahead of the others
     device = draft.edit(i)
     if device.grace_stage != stage:
         device.grace_stage, device.grace_used = stage, 0

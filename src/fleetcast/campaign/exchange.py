@@ -25,6 +25,7 @@ from fleetcast.campaign.states import (
     stages_of,
 )
 from fleetcast.planning.policy import Setup
+from fleetcast.protocol.packages import Package
 
 RETRY_AFTER_MS = 10_000
 """The next sending goes at least this long after the last."""
@@ -49,6 +50,8 @@ def opportunity(draft: Draft, i: int) -> None:
             edited.talk, edited.due = Talk.WAITING, 0
             if _tries(device) > draft.plan.policy.msg_retries:
                 return  # the caller finds the tries used up
+            if _must_clear_first(draft, i):
+                edited.aside, edited.aside_tries = Aside.FRAG_DELETE, 0
             opportunity(draft, i)
         case Talk.QUEUED:
             pass
@@ -192,6 +195,13 @@ def _hold_turns(draft: Draft, connection: int, until: int) -> None:
     after = list(campaign.unicast_after)
     after[connection] = until
     campaign.unicast_after = tuple(after)
+
+
+def _must_clear_first(draft: Draft, i: int) -> bool:
+    """A version 1 setup whose answer did not come may have been done: the session is deleted before it is repeated."""
+    device = draft.device(i)
+    setting_up = device.step is Step.FRAG_SESSION_SETUP and device.aside is Aside.NONE
+    return setting_up and requests.version(device, Package.FRAGMENTATION) == 1
 
 
 def _tries(device: DeviceState) -> int:

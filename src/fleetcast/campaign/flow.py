@@ -26,6 +26,7 @@ def advance(draft: Draft, i: int) -> None:
         device.step = Step(device.step + 1)
         if device.step is Step.VERSION_CHECK:
             device.not_before = _version_due(draft, device)
+        device.aside = _first_of_all(draft, i, device)
         if device.step is Step.SOAK and draft.plan.policy.soak_s:
             device.due = draft.now + draft.plan.policy.soak_s * 1000
     if device.step is Step.DONE:
@@ -90,7 +91,7 @@ def give_up(draft: Draft, i: int) -> None:
         case Aside.RESYNC:
             fail(draft, i, Cause.CLOCK_OFF, f"{name}, sent {tries} times, no AppTimeReq came")
             return
-        case Aside.FRAG_DELETE | Aside.NONE:
+        case Aside.FRAG_DELETE | Aside.GROUP_DELETE | Aside.NONE:
             pass
     match device.step:
         case Step.PACKAGE_VERSIONS:
@@ -205,6 +206,18 @@ def ask_for_time(draft: Draft, i: int, why: str) -> None:
         return
     device.aside, device.aside_tries = Aside.RESYNC, 0
     device.talk, device.due, device.effect = Talk.WAITING, 0, 0
+
+
+def _first_of_all(draft: Draft, i: int, device: DeviceState) -> Aside:
+    """What a step says before its own request: a slot that is in use is cleared."""
+    planned = draft.planned(i)
+    if not requests.needs(draft, i, device.step):
+        return Aside.NONE
+    if device.step is Step.MC_GROUP_SETUP and planned.replaces_group:
+        return Aside.GROUP_DELETE
+    if device.step is Step.FRAG_SESSION_SETUP and planned.clear_frag_session:
+        return Aside.FRAG_DELETE
+    return Aside.NONE
 
 
 def _version_due(draft: Draft, device: DeviceState) -> int:

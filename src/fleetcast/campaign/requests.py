@@ -160,6 +160,8 @@ def wanted(draft: Draft, i: int) -> Request | None:
             if draft.profile(i).commands_per_downlink > 1:
                 return Request(Package.FRAGMENTATION, (delete, _frag_setup(draft, i)), Done.FRAG_SAID)
             return Request(Package.FRAGMENTATION, (delete,))
+        case Aside.GROUP_DELETE:
+            return Request(Package.MULTICAST_SETUP, (phrasing.group_delete(planned.mc_group_id),))
         case Aside.RESYNC:
             return Request(Package.CLOCK_SYNC, (phrasing.resync(version(device, Package.CLOCK_SYNC) or 1),))
         case Aside.CANCEL_REBOOT:

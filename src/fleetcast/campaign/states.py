@@ -97,6 +97,8 @@ class Aside(IntEnum):
     """ForceDeviceResync is to be said, or was said and no AppTimeReq has come."""
     CANCEL_REBOOT = 3
     """A reboot is due, and the device has no valid image."""
+    GROUP_DELETE = 5
+    """A slot is taken over from a group of ours that no running campaign uses."""
     STATUS = 4
     """The device is asked by unicast how many fragments it misses."""
 
