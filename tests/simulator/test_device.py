@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import pytest
 
 from fleetcast.errors import Invalid
 from fleetcast.fec import Encoder
+from fleetcast.identifiers import DevEui
 from fleetcast.protocol.packages import Package
 from fleetcast.protocol.ts006_firmware.v1 import DevVersionAns
 from fleetcast.simulator.device import Device
@@ -404,3 +406,25 @@ def test_a_block_whose_descriptor_names_no_version_is_no_firmware() -> None:
 def test_another_hardware_is_told_when_asked() -> None:
     one = device(model(hw_version=5), hw_version=6)
     assert answers(one, b"\x01", 203, within_s=0) == ["010100000006000000"]
+
+
+def test_a_device_with_everything_set_up_takes_less_than_one_and_a_half_kilobytes() -> None:
+    encoder = Encoder(DATA, 48)
+    setup, session, group = fragment_setup(encoder), class_c_session(START), group_setup()
+    make, count = model(), 300
+    set_up(device(make), encoder)  # what all devices share is there from now on
+    specs = [replace(device(make).spec, dev_eui=DevEui.from_int(number)) for number in range(count)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        fleet = [Device(spec, number, NOW) for number, spec in enumerate(specs)]
+        for one in fleet:
+            for f_port, payload in ((200, group), (201, setup), (200, session)):
+                one.receive(NOW, f_port, payload)
+                one.wake(NOW)
+            one.wake(START)
+            assert one.listening
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / count < 1536

@@ -241,7 +241,7 @@ def test_an_answer_due_while_the_radio_is_busy_is_lost() -> None:
         one.receive(NOW + 3000, 201, b"\x01\x01")
         assert one._outbox is not None
         due = one._outbox.due
-        one._uplink_due = due - 1000
+        one.application.uplink_due = due - 1000
         assert sum(frame.f_port == 201 for _, frame in spoken(one, NOW + HOUR)) == answered
 
 

@@ -98,8 +98,3 @@ def test_a_stack_can_be_had_in_the_other_package_version() -> None:
     first = Traits().in_version(1)
     assert {first.version(one) for one in Package} == {1}
     assert Traits().version(Package.FRAGMENTATION) == 2
-
-
-def test_stacks_that_react_to_single_fragments_say_so() -> None:
-    assert stack("stm32wl-v1").reacts_to_single_fragments
-    assert not Traits().reacts_to_single_fragments

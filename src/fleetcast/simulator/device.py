@@ -8,8 +8,8 @@ devices at once, which the device then looks up (`follow`, `notice`).
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from typing import Final
@@ -28,10 +28,11 @@ from fleetcast.simulator.device_answers import (
     Pending,
     Said,
 )
+from fleetcast.simulator.device_application import Application
 from fleetcast.simulator.device_body import Arrival
 from fleetcast.simulator.device_chance import DeviceChance
 from fleetcast.simulator.device_clock import DeviceClock
-from fleetcast.simulator.device_commands import execute_payload, package_version
+from fleetcast.simulator.device_commands import assemble, execute_payload, package_version
 from fleetcast.simulator.device_spec import DeviceSpec, ImageStatus
 from fleetcast.simulator.packages.clock_sync import ClockSync
 from fleetcast.simulator.packages.firmware_management import FirmwareManagement
@@ -46,9 +47,6 @@ _GPS_EPOCH_MS = 315_964_800_000
 _BUSY_AFTER_UPLINK_MS = 2500
 _JOIN_RETRY_S = (10.0, 30.0)
 _SECOND_COPY_S = (2.0, 8.0)
-_UNASKED_VERSION_S = (16.0, 128.0)
-_FIRST_UPLINK_S = (5.0, 30.0)
-_VERSION_UPLINK_S = (2.0, 5.0)
 _RESET_S = 1.0
 
 
@@ -62,10 +60,9 @@ class Device:
     """A device of a simulated fleet."""
 
     __slots__ = (
-        "_busy_until", "_crash_at", "_done_crc", "_done_due", "_off_until", "_outbox", "_state", "_uplink_due",
-        "_uplinks", "_version_due", "_version_uplink_due", "boots", "chance", "changes", "clock", "clock_sync",
-        "firmware", "fragmentation", "listening", "multi_package", "multicast", "next_wake", "rebuilt", "spec",
-        "uplink_room_bytes",
+        "_busy_until", "_crash_at", "_off_until", "_outbox", "_state", "application", "boots", "chance", "changes",
+        "clock", "clock_sync", "firmware", "fragmentation", "listening", "multi_package", "multicast", "next_wake",
+        "rebuilt", "spec", "uplink_room_bytes",
     )  # fmt: skip
 
     def __init__(self, spec: DeviceSpec, seed: int, now: InstantMs) -> None:
@@ -94,12 +91,7 @@ class Device:
         self._off_until: InstantMs = NEVER
         self._busy_until: InstantMs = 0
         self._crash_at: InstantMs = NEVER
-        self._done_due: InstantMs = NEVER
-        self._done_crc = 0
-        self._version_due: InstantMs = NEVER
-        self._version_uplink_due: InstantMs = NEVER
-        self._uplinks = 0
-        self._uplink_due = now + self.chance.between_ms(0, self._period_s)
+        self.application: Final = Application(self, now)
         if Package.CLOCK_SYNC in spec.model.traits.packages:
             self.clock_sync.start(self, now, booted=False)
         self._plan(now)
@@ -271,9 +263,7 @@ class Device:
         self.firmware.store(self, finished.block, finished.descriptor)
         if traits.class_after_block == "A" and self.multicast is not None:
             self.multicast.end_all(self)
-        if traits.done_uplink is not None:
-            self._done_crc = zlib.crc32(finished.block or b"")
-            self._done_due = now + round(1000 * traits.done_uplink.period_s)
+        self.application.block_done(self, finished.block, now)
         valid = self.firmware.image_status is ImageStatus.VALID
         match traits.reboot_after_block:
             case "self_immediate":
@@ -327,60 +317,22 @@ class Device:
             return OwnUplink(ports[Package.FRAGMENTATION].f_port, self.fragmentation.report(self, now))
         if self.clock_sync.due <= now:
             return OwnUplink(ports[Package.CLOCK_SYNC].f_port, self.clock_sync.request(self, now))
-        return self._application(now)
-
-    def _application(self, now: InstantMs) -> OwnUplink | None:
-        """What the application says by itself."""
-        model = self.spec.model
-        done = model.traits.done_uplink
-        if done is not None and self._done_due <= now:
-            self._done_due = now + self.chance.between_ms(done.period_s - done.jitter_s, done.period_s + done.jitter_s)
-            return OwnUplink(done.f_port, b"\x05" + self._done_crc.to_bytes(4, "little"))
-        if self._version_due <= now:
-            self._version_due = NEVER
-            payload = self.firmware.version_answer(self).encode()
-            if Quirk.DEVVERSION_UNASKED in model.traits.quirks:
-                payload = payload[:1] + payload[4:0:-1] + payload[:4:-1]
-            return OwnUplink(model.traits.packages[Package.FIRMWARE_MANAGEMENT].f_port, payload)
-        if model.version_uplink is not None and self._version_uplink_due <= now:
-            self._version_uplink_due = NEVER
-            version = self.firmware.version.to_bytes(4, "little")
-            return OwnUplink(model.version_uplink.f_port, model.version_uplink.prefix + version)
-        if self._uplink_due <= now:
-            jitter_s = min(model.uplink_jitter_s, self._period_s / 2)
-            self._uplink_due = now + self.chance.between_ms(self._period_s - jitter_s, self._period_s + jitter_s)
-            self._uplinks += 1
+        frame = self.application.say(self, self.firmware, now, self.uplink_room_bytes)
+        if frame is not None:
             self._busy_until = now + _BUSY_AFTER_UPLINK_MS
-            counter = (self._uplinks % 0x10000).to_bytes(2, "little")
-            size = min(model.uplink_bytes, self.uplink_room_bytes)
-            return OwnUplink(model.uplink_f_port, counter.ljust(size, b"\0")[:size])
-        return None
+        return frame
 
     def _answer(self, pending: Pending, now: InstantMs) -> OwnUplink | None:
         """The frame with these answers as they are now; what does not fit goes into the next one."""
         traits = self.spec.model.traits
         if Quirk.ANSWER_LOST_WHEN_BUSY in traits.quirks and now < self._busy_until:
             return None
-        room = self.uplink_room_bytes
-        package = traits.on_port(pending.f_port)
-        kept = room if package is None else traits.answer_buffer_bytes.get(package, NEVER)
-        payload = bytearray()
-        written = 0
-        for place, answer in enumerate(pending.answers):
-            part = answer.written(now, room)
-            if written + len(part) > kept or len(part) > room:
-                continue
-            if len(payload) + len(part) > room:
-                rest = pending.answers[place:]
-                self._put(Pending(now, pending.f_port, rest, confirmed=pending.confirmed, repeated=pending.repeated))
-                break
-            if payload and part[:1] == b"\x01" and _misplaces_status(traits.quirks, package):
-                payload[1], part = part[1], b"\x01\x00" + part[2:]
-            payload += part
-            written += len(part)
+        payload, rest = assemble(traits, pending, now, self.uplink_room_bytes)
+        if rest:
+            self._put(replace(pending, due=now, answers=rest))
         if not payload:
             return None
-        frame = OwnUplink(pending.f_port, bytes(payload), pending.confirmed)
+        frame = OwnUplink(pending.f_port, payload, pending.confirmed)
         if self.spec.defects.answers_twice and not pending.repeated:
             again = now + self.chance.between_ms(*_SECOND_COPY_S)
             self._put(Pending(again, frame.f_port, (Answer(frame.payload),), confirmed=frame.confirmed, repeated=True))
@@ -399,7 +351,8 @@ class Device:
         off_s = model.boot_time_s + (model.flash_time_s if self.firmware.install(self) else 0.0)
         self._state = _State.OFF
         self._off_until = now + round(1000 * off_s)
-        self._crash_at = self._done_due = self._version_due = self._version_uplink_due = NEVER
+        self._crash_at = NEVER
+        self.application.stop()
         self._outbox = None
         self.multi_package = None
         if self.multicast is not None:
@@ -425,12 +378,7 @@ class Device:
         if Package.CLOCK_SYNC in model.traits.packages:
             self.clock_sync.restart(model.traits.clock_request.period_s)
             self.clock_sync.start(self, now, booted=True)
-        unasked = _UNASKED_VERSION_S if Quirk.DEVVERSION_UNASKED in model.traits.quirks else model.reports_version_s
-        if unasked is not None and Package.FIRMWARE_MANAGEMENT in model.traits.packages:
-            self._version_due = now + self.chance.between_ms(*unasked)
-        if model.version_uplink is not None:
-            self._version_uplink_due = now + self.chance.between_ms(*_VERSION_UPLINK_S)
-        self._uplink_due = now + self.chance.between_ms(*_FIRST_UPLINK_S)
+        self.application.start(self, now)
         self._listen()
 
     # Planning
@@ -443,10 +391,7 @@ class Device:
         if self._state is not _State.RUNNING:
             self.next_wake = self._off_until
             return
-        due = min(
-            self._uplink_due, self.clock_sync.due, self._crash_at, self._done_due, self._version_due,
-            self._version_uplink_due, self.firmware.reboot_due(self, now),
-        )  # fmt: skip
+        due = min(self.application.due, self.clock_sync.due, self._crash_at, self.firmware.reboot_due(self, now))
         if self._outbox is not None:
             due = min(due, self._outbox.due)
         if self.multicast is not None:
@@ -465,11 +410,6 @@ class Device:
         if sessions != self.listening:
             self.listening = sessions
             self.changes += 1
-
-    @property
-    def _period_s(self) -> float:
-        own = self.spec.uplink_period_s
-        return self.spec.model.uplink_period_s if own is None else own
 
     def _package_delay_ms(self, package: Package) -> int:
         low_s, high_s = self.spec.model.traits.answer_delay_s.get(package, (0.0, 0.0))
@@ -493,11 +433,6 @@ class Device:
         if self.fragmentation is None:
             self.fragmentation = Fragmentation()
         return self.fragmentation
-
-
-def _misplaces_status(quirks: frozenset[Quirk], package: Package | None) -> bool:
-    """A stack that writes the status byte of McGroupStatusAns to the second byte of the whole answer."""
-    return Quirk.GROUP_STATUS_FIXED_OFFSET in quirks and package is Package.MULTICAST_SETUP
 
 
 def _clock(spec: DeviceSpec, chance: DeviceChance, now: InstantMs) -> DeviceClock:

@@ -1,4 +1,6 @@
-"""How a device reads a payload and executes its commands: what it does with unknown, short and too many ones.
+"""How a device reads a payload and executes its commands, and how it puts its answers into frames.
+
+What it does with unknown, short and too many commands, and with answers that do not fit, differs from stack to stack.
 
 What each command does is in `packages`; the reading by the text of the specifications is in `protocol.payload`, from
 which stacks in the field differ command by command, so it is done here anew.
@@ -15,8 +17,9 @@ from fleetcast.protocol.packages import Direction, Package, commands
 from fleetcast.protocol.tolerances import STRICT
 from fleetcast.protocol.ts004_fragmentation import v1 as fragmentation
 from fleetcast.protocol.wire import Command, Reading
-from fleetcast.simulator.device_answers import Answer
+from fleetcast.simulator.device_answers import NEVER, Answer, Pending
 from fleetcast.simulator.device_body import Arrival
+from fleetcast.simulator.quirks import Quirk
 from fleetcast.simulator.traits import Traits
 
 Execute = Callable[[Command, Arrival], Answer | None]
@@ -78,6 +81,34 @@ def execute_payload(
         if answer_to is not None:
             answers.append(answer_to)
     return tuple(answers)
+
+
+def assemble(traits: Traits, pending: Pending, now: InstantMs, room: int) -> tuple[bytes, tuple[Answer, ...]]:
+    """The payload with these answers as they are now, and the answers that go into the next frame.
+
+    What is too large for the stack's buffer, or for any frame, is left out for good.
+    """
+    package = traits.on_port(pending.f_port)
+    buffer = room if package is None else traits.answer_buffer_bytes.get(package, NEVER)
+    payload = bytearray()
+    for place, answer in enumerate(pending.answers):
+        part = answer.written(now, room)
+        if len(payload) + len(part) > buffer or len(part) > room:
+            continue
+        if len(payload) + len(part) > room:
+            return bytes(payload), pending.answers[place:]
+        if payload and part[:1] == b"\x01" and package is Package.MULTICAST_SETUP:
+            part = _status_misplaced(traits, payload, part)
+        payload += part
+    return bytes(payload), ()
+
+
+def _status_misplaced(traits: Traits, payload: bytearray, part: bytes) -> bytes:
+    """A stack that writes the status byte of McGroupStatusAns to the second byte of the whole answer."""
+    if Quirk.GROUP_STATUS_FIXED_OFFSET in traits.quirks:
+        payload[1] = part[1]
+        return part[:1] + b"\x00" + part[2:]
+    return part
 
 
 @lru_cache(maxsize=64)

@@ -92,16 +92,6 @@ class FirmwareHabits:
     delete_image: Literal["ok", "always_error", "always_deletes"] = "ok"
 
 
-_FRAGMENT_BY_FRAGMENT = frozenset(
-    {
-        Quirk.FRAGMENT_ZERO_WRITES_OUTSIDE,
-        Quirk.FRAG_PORT_NEW_DOWNLINK_CANCELS,
-        Quirk.RECEIVED_REQ_ON_NEXT_FRAGMENT,
-        Quirk.TIMEOUT_RESTARTS,
-    }
-)
-
-
 def _ports() -> dict[Package, PackagePort]:
     newest = {Package.CLOCK_SYNC: 2, Package.MULTICAST_SETUP: 2, Package.FRAGMENTATION: 2}
     return {package: PackagePort(newest.get(package, 1), package.default_f_port) for package in Package}
@@ -198,11 +188,6 @@ class Traits:
     def version(self, package: Package) -> int:
         """The version of a package that the stack has; raises KeyError for one that it has not."""
         return self.packages[package].version
-
-    @property
-    def reacts_to_single_fragments(self) -> bool:
-        """Whether something hangs on each fragment, even after the block is complete: such devices want real frames."""
-        return not self.quirks.isdisjoint(_FRAGMENT_BY_FRAGMENT)
 
     def with_quirks(self, names: Iterable[str]) -> Self:
         """The same stack with further quirks; raises QuirkNotSimulated."""
