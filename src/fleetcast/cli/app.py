@@ -13,6 +13,7 @@ from fleetcast.cli.bands import bands
 from fleetcast.cli.decode import decode
 from fleetcast.cli.encode import encode
 from fleetcast.cli.fragment import fragment
+from fleetcast.cli.rehearse import rehearse
 from fleetcast.cli.version import version
 
 app = typer.Typer(
@@ -40,5 +41,5 @@ def fleetcast(
     """Firmware update campaigns over LoRaWAN (FUOTA)."""
 
 
-for command in (decode, encode, airtime, bands, fragment, assemble, version):
+for command in (decode, encode, airtime, bands, fragment, assemble, rehearse, version):
     app.command()(command)

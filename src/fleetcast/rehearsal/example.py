@@ -16,7 +16,7 @@ name = "meter"
 stack = "reference"                # what the specifications say; or a real stack: an unknown name lists them
 packages = 1                       # version of the clock, multicast and fragmentation packages: 1 or 2
 lorawan = "1.0"                    # "1.0" or "1.1": which root key it has
-uplink_period_s = 600
+uplink_period_s = 1200
 uplink_bytes = 12
 time_tolerance_s = 2
 # decoder_memory = 60              # most lost fragments it can repair; without it: no limit
@@ -34,14 +34,14 @@ reports_version_s = [30, 120]      # it tells its version by itself so long afte
 
 [[fleet]]
 profile = "meter"
-count = 180
+count = 140
 loss = { uniform = [0.01, 0.25] }  # downlinks
 uplink_loss = { beta = [2, 18], min = 0.0, max = 0.5 }
 data_rate = { 3 = 0.2, 4 = 0.2, 5 = 0.6 }   # of uplinks, with weights
 clock_offset_s = { uniform = [-1, 1] }
 drift_ppm = { uniform = [-20, 20] }
 firmware_version = "1.0.0.0"
-# uplink_period_s = { uniform = [300, 900] }   # where it differs from the profile's
+# uplink_period_s = { uniform = [600, 1800] }   # where it differs from the profile's
 # class = "C"                      # listens all the time; "A" is the default
 # clock_unknown = "5 %"            # share that doesn't know the time at the start
 # known = false                    # the server has never seen these devices
@@ -64,10 +64,10 @@ firmware_version = "1.0.0.0"
 
 [[fleet]]                          # a few meters in cellars
 profile = "meter"
-count = 20
+count = 10
 loss = { uniform = [0.25, 0.45] }
 uplink_loss = 0.2
-data_rate = 2
+data_rate = 3
 firmware_version = "1.0.0.0"
 
 # --- The air, the gateways and the network server.
@@ -111,6 +111,7 @@ redundancy = "adaptive"            # "none", or coded fragments per uncoded one:
   setup = "pipelined"              # "staged": each setup stage for all before the next begins
   duty_cycle_use = "even"          # "burst": the hour's budget back to back
   msg_retries = 4
+  stage_complete_delay = 3
   # transfer_until = "threshold"
   # below_threshold = "continue"
   # any other setting of a campaign, by its name

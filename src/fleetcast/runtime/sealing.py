@@ -23,6 +23,7 @@ from fleetcast.protocol.keys import (
     data_block_int_key,
     mc_app_s_key,
     mc_ke_key,
+    mc_net_s_key,
     mc_root_key,
     wrap_mc_key,
 )
@@ -64,6 +65,14 @@ class SealedMulticast:
     encrypted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SessionKeys:
+    """McAppSKey and McNetSKey of a multicast group."""
+
+    mc_app_s_key: Secret
+    mc_net_s_key: Secret
+
+
 class Sealer:
     """Seals the effects of one campaign."""
 
@@ -99,6 +108,11 @@ class Sealer:
         if effect.f_cnt is None or self._plan.policy.encrypt_disabled:
             return SealedMulticast(clear, encrypted=False)
         return SealedMulticast(stream.encrypt(clear, effect.f_cnt), encrypted=True)
+
+    def session_keys(self, group: DevEui) -> SessionKeys:
+        """What the network server needs to sign a group's frames, and to encrypt them where it does that."""
+        mc_key, mc_addr = self._keys.mc_key(group), self._streams[group].group.mc_addr
+        return SessionKeys(mc_app_s_key(mc_key, mc_addr), mc_net_s_key(mc_key, mc_addr))
 
     def _complete(self, command: Command, effect: SendUnicast) -> Command:
         if isinstance(command, McGroupSetupReq):
@@ -137,7 +151,7 @@ class Sealer:
 class _Stream:
     """What one group's frames are made of; encoder and cipher are set up with the first frame."""
 
-    __slots__ = ("_cipher", "_cipher_of", "_encoder", "_encoder_of", "_group")
+    __slots__ = ("_cipher", "_cipher_of", "_encoder", "_encoder_of", "group")
 
     def __init__(
         self,
@@ -145,7 +159,7 @@ class _Stream:
         encoder_of: Callable[[PlannedGroup], Encoder],
         cipher_of: Callable[[PlannedGroup], PayloadCipher],
     ) -> None:
-        self._group = group
+        self.group = group
         self._encoder_of, self._cipher_of = encoder_of, cipher_of
         self._encoder: Encoder | None = None
         self._cipher: PayloadCipher | None = None
@@ -153,11 +167,11 @@ class _Stream:
     def fragment(self, frag_index: int, n: int) -> bytes:
         """The payload of DataFragment `n`."""
         if self._encoder is None:
-            self._encoder = self._encoder_of(self._group)
+            self._encoder = self._encoder_of(self.group)
         return DataFragment(frag_index=frag_index, n=n, data=self._encoder.fragment(n)).encode()
 
     def encrypt(self, clear: bytes, f_cnt: int) -> bytes:
         """The payload under McAppSKey."""
         if self._cipher is None:
-            self._cipher = self._cipher_of(self._group)
-        return self._cipher.crypt(clear, Direction.DOWN, self._group.mc_addr, f_cnt)
+            self._cipher = self._cipher_of(self.group)
+        return self._cipher.crypt(clear, Direction.DOWN, self.group.mc_addr, f_cnt)
