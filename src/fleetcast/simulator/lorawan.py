@@ -6,7 +6,7 @@ signature of LoRaWAN 1.1 are left out: a 1.1 device differs by its root key alon
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 
 from fleetcast.errors import Damaged
 from fleetcast.identifiers import DevAddr
@@ -23,7 +23,8 @@ from fleetcast.protocol.packages import Direction
 from fleetcast.secret import Secret
 from fleetcast.simulator.chance import key
 
-_CIPHERS_KEPT = 2048
+_SESSIONS_READY = 4096
+_GROUPS_READY = 1024
 _NET_ID_BITS = 0x26 << 24
 
 
@@ -31,10 +32,14 @@ class FrameRejected(Damaged):
     """A frame that its receiver drops: another address, a wrong MIC, or a counter used before."""
 
 
+Pair = tuple[PayloadCipher, FrameSigner]
+"""What a session needs to seal and unseal frames."""
+
+
 class Activation:
     """What a join leaves on both sides: address, keys, and counters."""
 
-    __slots__ = ("app_s_key", "dev_addr", "down_next", "down_seen", "nwk_s_key", "up_next", "up_seen")
+    __slots__ = ("app_s_key", "ciphers", "dev_addr", "down_next", "down_seen", "nwk_s_key", "up_next", "up_seen")
 
     def __init__(self, seed: int, device: int, joins: int) -> None:
         """The session of a device after so many joins."""
@@ -43,31 +48,42 @@ class Activation:
         self.nwk_s_key = Secret(key(seed, f"NwkSKey {joins}", device))
         self.up_next = self.down_next = 0
         self.up_seen = self.down_seen = -1
+        self.ciphers: Pair | None = None
+        """Ready for use, while the session is among those used last."""
 
 
 class Ciphers:
-    """Ciphers of the sessions used last: to set them up costs more than a short frame."""
+    """Ciphers made lately: to set them up costs more than a short frame, to keep them all more than all devices."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_groups", "_ready")
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Secret, Secret], tuple[PayloadCipher, FrameSigner]] = OrderedDict()
+        self._ready: deque[Activation] = deque()
+        self._groups: dict[tuple[Secret, Secret], Pair] = {}
 
-    def of(self, app_s_key: Secret, net_s_key: Secret) -> tuple[PayloadCipher, FrameSigner]:
-        """Payload cipher and signer for a pair of session keys."""
-        name = (app_s_key, net_s_key)
-        found = self._kept.get(name)
+    def of(self, activation: Activation) -> Pair:
+        """Payload cipher and signer of a device's session."""
+        found = activation.ciphers
         if found is None:
-            found = self._kept[name] = (PayloadCipher(app_s_key), FrameSigner(net_s_key))
-            if len(self._kept) > _CIPHERS_KEPT:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(name)
+            found = activation.ciphers = (PayloadCipher(activation.app_s_key), FrameSigner(activation.nwk_s_key))
+            self._ready.append(activation)
+            if len(self._ready) > _SESSIONS_READY:
+                self._ready.popleft().ciphers = None
+        return found
+
+    def of_group(self, mc_app_s_key: Secret, mc_net_s_key: Secret) -> Pair:
+        """Payload cipher and signer of a multicast group; of few, or of devices that found a wrong key."""
+        name = (mc_app_s_key, mc_net_s_key)
+        found = self._groups.get(name)
+        if found is None:
+            if len(self._groups) == _GROUPS_READY:
+                self._groups.clear()
+            found = self._groups[name] = (PayloadCipher(mc_app_s_key), FrameSigner(mc_net_s_key))
         return found
 
 
 def seal(
-    ciphers: tuple[PayloadCipher, FrameSigner],
+    ciphers: Pair,
     direction: Direction,
     address: DevAddr,
     f_cnt: int,
@@ -94,9 +110,7 @@ def seal(
     )
 
 
-def unseal(
-    ciphers: tuple[PayloadCipher, FrameSigner], address: DevAddr, last_seen: int, phy_payload: bytes
-) -> tuple[DataFrame, int, bytes]:
+def unseal(ciphers: Pair, address: DevAddr, last_seen: int, phy_payload: bytes) -> tuple[DataFrame, int, bytes]:
     """The frame, its 32-bit counter, and its payload in clear; raises FrameRejected as a receiver drops it."""
     cipher, signer = ciphers
     frame = parse(phy_payload)

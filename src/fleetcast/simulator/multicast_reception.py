@@ -250,7 +250,7 @@ class MulticastReception:
 
     def _opened(self, frame: MulticastFrame, group: GroupAtNetwork) -> tuple[int, bytes]:
         """FPort and payload, as every device with the right keys finds them."""
-        ciphers = self._stations.ciphers.of(group.mc_app_s_key, group.mc_net_s_key)
+        ciphers = self._stations.ciphers.of_group(group.mc_app_s_key, group.mc_net_s_key)
         header, _, payload = unseal(ciphers, frame.mc_addr, frame.f_cnt - 1, frame.phy_payload)
         return header.f_port or 0, payload
 
@@ -261,7 +261,7 @@ class MulticastReception:
         group = next((one for one in device.groups if one.mc_addr == frame.mc_addr), None)
         if group is None:
             return
-        ciphers = stations.ciphers.of(group.keys.mc_app_s_key, group.keys.mc_net_s_key)
+        ciphers = stations.ciphers.of_group(group.keys.mc_app_s_key, group.keys.mc_net_s_key)
         last = max(group.last_f_cnt, group.min_f_cnt - 1)
         try:
             header, f_cnt, payload = unseal(ciphers, group.mc_addr, last, frame.phy_payload)

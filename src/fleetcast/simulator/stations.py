@@ -155,7 +155,7 @@ class Stations:
     def _say(self, number: int, device: Device, frame: OwnUplink) -> None:
         activation = self.activation(number)
         phy_payload = seal(
-            self.ciphers.of(activation.app_s_key, activation.nwk_s_key),
+            self.ciphers.of(activation),
             Direction.UP,
             activation.dev_addr,
             activation.up_next,
@@ -219,7 +219,7 @@ class Stations:
         if frame.in_window:
             self._radio_time.receive_us[number] -= min(airtime_us, self._windows_us[self.data_rate[number]][0])
         activation = self.activation(number)
-        ciphers = self.ciphers.of(activation.app_s_key, activation.nwk_s_key)
+        ciphers = self.ciphers.of(activation)
         try:
             header, f_cnt, payload = unseal(ciphers, activation.dev_addr, activation.down_seen, frame.phy_payload)
         except Damaged:

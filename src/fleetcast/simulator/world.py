@@ -256,7 +256,7 @@ class World:
             self._join_heard(flying, by)
             return
         activation = self.stations.activation(flying.device)
-        ciphers = self.stations.ciphers.of(activation.app_s_key, activation.nwk_s_key)
+        ciphers = self.stations.ciphers.of(activation)
         again = flying.f_cnt == activation.up_seen
         try:
             seen = activation.up_seen - again
@@ -320,7 +320,7 @@ class World:
         activation = self.stations.activation(device)
         f_cnt = activation.down_next
         activation.down_next += 1
-        ciphers = self.stations.ciphers.of(activation.app_s_key, activation.nwk_s_key)
+        ciphers = self.stations.ciphers.of(activation)
         return seal(ciphers, Direction.DOWN, activation.dev_addr, f_cnt, f_port, payload, ack=ack)
 
     def _unicast_begins(self, frame: SentFrame) -> None:
