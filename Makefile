@@ -12,7 +12,7 @@ setup: .venv/ready ## make .venv with everything in it (the other targets do thi
 .venv/ready: $(BUILD_INPUTS)
 	@scripts/set_up
 
-demo: .venv/ready ## decode commands, and put a real firmware through the encoder, loss and the decoder
+demo: .venv/ready ## a real firmware: decoded, coded, lost and found, then a whole campaign on 200 simulated devices
 	@scripts/demo
 
 test: .venv/ready ## run the tests

@@ -46,8 +46,6 @@ def rehearse(
 
 
 def _run(path: Path, seed: int | None, json_out: Path | None, report_out: Path | None) -> None:
-    from rich.console import Console
-
     from fleetcast.clock import stopwatch_s
     from fleetcast.rehearsal import terminal
     from fleetcast.rehearsal.measure import measure
@@ -61,7 +59,7 @@ def _run(path: Path, seed: int | None, json_out: Path | None, report_out: Path |
     began = stopwatch_s()
     prepared = prepare(load(path), seed)
     # People read standard error when JSON goes to standard output.
-    console = Console(stderr=str(json_out) == "-", highlight=False)
+    console = terminal.console_for(sys.stderr if str(json_out) == "-" else sys.stdout)
     terminal.print_plan(console, prepared)
     rehearsal = Rehearsal(prepared)
     with terminal.watching(console) as look:

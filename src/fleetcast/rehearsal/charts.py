@@ -81,7 +81,7 @@ def curves(drawn: Sequence[Line], end_s: float, top: int, unit: str, mark: tuple
         level, name = mark
         y = y0 + height - height * level / ceiling
         parts.append(f'<line class="mark" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<text class="tick" x="{LEFT + 8}" y="{y - 5:.1f}">{escape(name)}</text>')
     for line in drawn:
         if line.points:
             path = _steps(line.points, end_s, ceiling, y0, height)

@@ -129,7 +129,7 @@ def _stages(report: Report) -> str:
         rows.append((str(stage.number), stage.name, began, took, str(stage.succeeded), phases))
     return (
         "<section><h2>Stages</h2>"
-        + _table(("", "stage", "began after", "took", "succeeded", "phases"), rows, "023")
+        + _table(("", "stage", "began after", "took", "succeeded", "phases"), rows, "0234")
         + ("</section>")
     )
 

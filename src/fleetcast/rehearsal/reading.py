@@ -297,8 +297,12 @@ class Table:
 
 def _bounds(least: float, most: float | None) -> str:
     if most is None or math.isinf(most):
-        return f"{least:g} or more"
-    return f"{least:g} to {most:g}"
+        return f"{_plain(least)} or more"
+    return f"{_plain(least)} to {_plain(most)}"
+
+
+def _plain(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def _listed(words: Sequence[str]) -> str:

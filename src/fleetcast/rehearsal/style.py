@@ -3,12 +3,12 @@
 _LIGHT = """
   --page: #f6f7f9; --card: #ffffff; --ink: #1b1f27; --soft: #5b6472; --rule: #e2e6ec; --band: #cfdcf2;
   --c0: #3566c9; --c1: #d9822b; --c2: #2a9d74; --c3: #8a5cc7; --c4: #c93a4b; --c5: #17899c; --c6: #8b7a2b;
-  --c7: #2a9d74; --c8: #c93a4b;
+  --c7: #1b1f27; --c8: #c93a4b;
 """
 _DARK = """
   --page: #12151b; --card: #1b2029; --ink: #e8ebf0; --soft: #9aa5b5; --rule: #2d3440; --band: #34466b;
   --c0: #7aa2f2; --c1: #f0a35c; --c2: #55c79d; --c3: #b792ee; --c4: #ef7a87; --c5: #5cc3d4; --c6: #cbb95f;
-  --c7: #55c79d; --c8: #ef7a87;
+  --c7: #e8ebf0; --c8: #ef7a87;
 """
 _SERIES = "".join(
     f".s{n}{{fill:var(--c{n})}}.l{n}{{stroke:var(--c{n})}}.k{n}{{background:var(--c{n})}}\n" for n in range(9)

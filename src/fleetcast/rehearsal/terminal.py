@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -21,12 +22,18 @@ from fleetcast.rehearsal.report import Report
 from fleetcast.rehearsal.wording import airtime, bytes_written, duration, percent, percent_band
 
 _REFRESH_S = 0.1
+_WIDTH_OF_FILES = 110
 _STEP_AFTER: dict[Stage, Step] = {
     Stage.MC_GROUP_SETUP: Step.MC_GROUP_SETUP,
     Stage.REBOOT_TIME_SETUP: Step.REBOOT_TIME,
     Stage.FRAG_SESSION_SETUP: Step.FRAG_SESSION_SETUP,
     Stage.MC_SESSION_SETUP: Step.MC_SESSION,
 }
+
+
+def console_for(out: TextIO) -> Console:
+    """Where people read; a file or a pipe is wide enough for the tables."""
+    return Console(file=out, highlight=False, width=None if out.isatty() else _WIDTH_OF_FILES)
 
 
 @contextmanager
