@@ -6,7 +6,7 @@ and changes nothing.
 
 from __future__ import annotations
 
-from fleetcast.campaign import cleanup, flow, requests, transmission
+from fleetcast.campaign import cleanup, flow, requests, status_rounds
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
@@ -50,13 +50,13 @@ def take(draft: Draft, i: int, meaning: Meaning, received_at: InstantMs) -> None
         case SessionAnswered():
             _session_answered(draft, i, meaning, received_at)
         case StatusTold():
-            transmission.status_told(draft, i, meaning)
+            status_rounds.status_told(draft, i, meaning)
         case BlockReceived():
             told = StatusTold(
                 meaning.frag_index, received=1, missing=0, memory_error=False, mic_error=meaning.mic_error,
                 no_session=False,
             )  # fmt: skip
-            transmission.status_told(draft, i, told)
+            status_rounds.status_told(draft, i, told)
         case RebootAnswered():
             _reboot_answered(draft, i, meaning, received_at)
         case ImageTold():

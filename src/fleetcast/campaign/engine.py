@@ -6,7 +6,18 @@ changes (`State.apply`) and lets the effects out. The same state, event and inst
 
 from __future__ import annotations
 
-from fleetcast.campaign import answers, cleanup, exchange, flow, hearing, progression, requests, transmission
+from fleetcast.campaign import (
+    answers,
+    cleanup,
+    exchange,
+    flow,
+    frames,
+    group_sessions,
+    hearing,
+    progression,
+    requests,
+    transmission,
+)
 from fleetcast.campaign.changes import Changes
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import Effect, RecordKind
@@ -130,13 +141,13 @@ def _dispatch(draft: Draft, event: Event) -> None:
         case GroupReady():
             g = draft.state.group_of.get(event.group)
             if g is not None:
-                transmission.group_ready(
+                group_sessions.group_ready(
                     draft, g, event.next_f_cnt, event.frequency_hz, event.data_rate, created=event.created_by_us
                 )
         case GroupRefused():
             g = draft.state.group_of.get(event.group)
             if g is not None and event.final:
-                transmission.refuse_group(draft, g, event.why)
+                group_sessions.refuse_group(draft, g, event.why)
             elif g is not None:
                 draft.edit_group(g).held = event.why
         case ShareChanged():
@@ -241,7 +252,7 @@ def _reported(draft: Draft, event: DownlinkQueued | DownlinkSent | DownlinkFaile
         case (Owner.DEVICE, i):
             exchange.reported(draft, i, event)
         case (Owner.GROUP, g):
-            transmission.reported(draft, g, event)
+            frames.reported(draft, g, event)
             transmission.drive(draft, g)
         case _:
             return
@@ -259,7 +270,7 @@ def _time_passed(draft: Draft) -> None:
             case Owner.DEVICE:
                 _device_timer(draft, i)
             case Owner.GROUP:
-                transmission.timer(draft, i)
+                frames.timer(draft, i)
                 transmission.drive(draft, i)
             case Owner.CONNECTION:
                 exchange.serve_connection(draft, i)

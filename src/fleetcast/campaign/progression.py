@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetcast.campaign import cleanup, exchange, flow, transmission
+from fleetcast.campaign import cleanup, exchange, flow, group_sessions, transmission
 from fleetcast.campaign.causes import Cause, Failure
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
@@ -61,9 +61,9 @@ def begin(draft: Draft) -> None:
     campaign.stages = tuple(StageRecord(stage) for stage in stages_of(draft.plan))
     draft.note(RecordKind.STATUS, "", Status.RUNNING.value)
     for g in range(len(draft.plan.groups)):
-        transmission.ensure(draft, g)
+        group_sessions.ensure(draft, g)
         if draft.plan.policy.setup is Setup.PIPELINED:
-            transmission.arm(draft, g, _latest_start(draft))
+            group_sessions.arm(draft, g, _latest_start(draft))
     _begin_stage(draft, 1)
 
 
@@ -92,7 +92,7 @@ def _begin_stage(draft: Draft, number: int) -> None:
     if stage is Stage.MC_SESSION_SETUP and draft.plan.policy.setup is Setup.STAGED:
         for g in range(len(draft.plan.groups)):
             if draft.group(g).mode is not Mode.REFUSED:
-                transmission.arm(draft, g, _latest_start(draft))
+                group_sessions.arm(draft, g, _latest_start(draft))
     if stage in LAST_STEP or stage is Stage.FURTHER_ROUNDS:
         for i, planned in enumerate(draft.plan.devices):
             if planned.class_c_for_good and draft.device(i).talk is Talk.WAITING:

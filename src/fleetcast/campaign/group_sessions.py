@@ -1,0 +1,106 @@
+"""A group at its network server, and the class sessions in which its devices listen."""
+
+from __future__ import annotations
+
+from fleetcast.campaign import requests, status_rounds
+from fleetcast.campaign.causes import Cause
+from fleetcast.campaign.draft import Draft
+from fleetcast.campaign.effects import EnsureGroup, RecordKind
+from fleetcast.campaign.states import Aside, Done, Mode, Outcome, Step, Talk
+from fleetcast.instants import InstantMs
+from fleetcast.planning.session_window import (
+    longest_session_s,
+    longest_wait_s,
+    session_start,
+    timeout_exponent,
+    timeout_s,
+)
+
+
+def ensure(draft: Draft, g: int) -> None:
+    """Have the group at its network server before the first device is told."""
+    group = draft.edit_group(g)
+    group.mode, group.effect = Mode.ENSURING, draft.new_effect_id()
+    members = tuple(draft.planned(i).dev_eui for i in draft.state.members[g])
+    draft.ask(EnsureGroup(group.effect, draft.planned_group(g).dev_eui, members))
+
+
+def arm(draft: Draft, g: int, latest: InstantMs) -> None:
+    """Settle when the group's next class session starts and how long it may last; its devices are told from now on."""
+    group, planned = draft.edit_group(g), draft.planned_group(g)
+    policy = draft.plan.policy
+    open_members = [i for i in draft.state.members[g] if draft.device(i).outcome is Outcome.OPEN]
+    periods = [draft.device(i).period_s for i in open_members]
+    start = session_start(
+        draft.now, longest_wait_s(periods, policy), tolerance_s(draft, g), policy, planned.session_class, latest=latest
+    )
+    if planned.session_start is not None and group.session == 0:
+        start = planned.session_start
+    group.session += 1
+    group.session_start = start
+    exponent = planned.session_timeout_exp
+    if group.session > 1:
+        exponent = timeout_exponent(planned.transfer_s, planned.session_class)
+    group.session_timeout_exp = exponent
+    group.session_end = start + timeout_s(exponent, planned.session_class) * 1000
+    if group.mode is Mode.READY or group.session > 1:
+        group.mode = Mode.ARMED
+        group.due = start
+
+
+def arm_again(draft: Draft, g: int) -> bool:
+    """The class session ends before the transfer does: set up another for those who still need it, if one fits."""
+    planned = draft.planned_group(g)
+    latest = draft.plan.end - planned.airtime_us // 1000
+    needy = [i for i in draft.state.members[g] if status_rounds.receives(draft.device(i))]
+    if not needy or draft.now >= latest:
+        return False
+    arm(draft, g, latest)
+    group = draft.edit_group(g)
+    left_s = max(1, (draft.plan.end - group.session_start) // 1000)
+    longest = min(max(planned.transfer_s, 1), left_s, longest_session_s(planned.session_class))
+    group.session_timeout_exp = timeout_exponent(longest, planned.session_class)
+    group.session_end = group.session_start + timeout_s(group.session_timeout_exp, planned.session_class) * 1000
+    draft.note(RecordKind.GROUP, planned.dev_eui, f"class session {group.session} is being set up")
+    for i in needy:
+        device = draft.edit(i)
+        device.done &= ~Done.SESSION_SET
+        device.step, device.aside = Step.MC_SESSION, Aside.NONE
+        device.talk, device.tries, device.due, device.effect = Talk.WAITING, 0, 0, 0
+    return True
+
+
+def group_ready(draft: Draft, g: int, next_f_cnt: int, frequency_hz: int, data_rate: int, *, created: bool) -> None:
+    """The group stands at its network server; what it really has there counts."""
+    group = draft.group(g)
+    if group.mode is not Mode.ENSURING:
+        return
+    group = draft.edit_group(g)
+    planned = draft.planned_group(g)
+    group.mode, group.effect = Mode.READY, 0
+    group.frequency_hz, group.data_rate, group.created_here = frequency_hz, data_rate, created
+    if next_f_cnt > planned.end_f_cnt - 1:
+        refuse_group(draft, g, f"its next FCntDown {next_f_cnt} lies outside the window that was planned")
+        return
+    group.next_f_cnt = max(planned.first_f_cnt, next_f_cnt)
+    if group.session_start:
+        group.mode = Mode.ARMED
+        group.due = group.session_start
+
+
+def refuse_group(draft: Draft, g: int, why: str) -> None:
+    """The network server won't have the group: its devices can't take part."""
+    group = draft.edit_group(g)
+    group.mode, group.effect, group.due, group.held = Mode.REFUSED, 0, 0, why
+    group.first_pass_over = group.first_status_over = True
+    group.finish = why
+    draft.note(RecordKind.GROUP, draft.planned_group(g).dev_eui, f"refused: {why}")
+    for i in draft.state.members[g]:
+        if draft.device(i).outcome in (Outcome.OPEN, Outcome.BEHIND):
+            draft.fail(i, Cause.NETWORK_REFUSED_GROUP, why)
+
+
+def tolerance_s(draft: Draft, g: int) -> int:
+    """The largest time tolerance of a group's devices."""
+    used = {draft.planned(i).profile for i in draft.state.members[g]}
+    return max((requests.tolerance_s(draft, draft.plan.profiles[p]) for p in used), default=0)

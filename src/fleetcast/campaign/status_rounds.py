@@ -1,0 +1,129 @@
+"""Status rounds: who was asked, what the answers say, and who is complete."""
+
+from __future__ import annotations
+
+from fleetcast.campaign import exchange, flow, requests
+from fleetcast.campaign.causes import Cause
+from fleetcast.campaign.draft import Draft
+from fleetcast.campaign.meanings import StatusTold
+from fleetcast.campaign.states import Aside, DeviceState, Done, GroupState, Mode, Outcome, Step, Talk
+from fleetcast.campaign.transfer.strategy import Receiver
+from fleetcast.instants import InstantMs
+from fleetcast.planning.plan import CampaignType
+from fleetcast.protocol.packages import Package
+
+
+def status_told(draft: Draft, i: int, told: StatusTold) -> None:
+    """A device said how many fragments it has and misses."""
+    device = draft.device(i)
+    g = draft.planned(i).group
+    group, planned = draft.group(g), draft.planned_group(g)
+    if Done.FRAG_SET not in device.done or told.frag_index not in (None, planned.frag_index):
+        return
+    if device.outcome not in (Outcome.OPEN, Outcome.BEHIND) or Done.TRANSFERRED in device.done:
+        _answered(draft, i, group)
+        return
+    if told.no_session:
+        _answered(draft, i, group)
+        flow.lost_everything(draft, i, why="the device has no fragmentation session any more")
+        return
+    if device.step is not Step.TRANSFER:
+        return
+    device = draft.edit(i)
+    earlier_missing, earlier_received = device.missing, device.received
+    asked_at = device.frames_asked if device.aside is Aside.STATUS and device.aside_tries else group.poll_frames
+    device.received, device.missing, device.silent_polls = told.received, told.missing, 0
+    _answered(draft, i, group)
+    device = draft.edit(i)
+    device.frames_asked = asked_at
+    if told.missing != earlier_missing:
+        device.frames_at_change = asked_at
+    if told.memory_error:
+        device.done |= Done.MEMORY_EXHAUSTED
+        return
+    quirks = draft.profile(i).quirks
+    complete = told.missing == 0 and told.received > 0
+    if not complete and "LOSSLESS_MISSING_1" in quirks and told.missing == 1:
+        # Such a stack goes on saying (M, 1) after a block without losses; one that misses a fragment moves on.
+        whole = told.received == planned.fragments
+        complete = whole and (
+            asked_at <= planned.fragments or (earlier_missing, earlier_received) == (1, told.received)
+        )
+    if complete:
+        _complete(draft, i, mic_error=told.mic_error and "MIC_UNRELIABLE" not in quirks)
+
+
+def ask_by_unicast(draft: Draft, i: int) -> None:
+    """Have a device asked for its status at its next opportunity."""
+    device = draft.edit(i)
+    device.aside, device.aside_tries, device.talk, device.due = Aside.STATUS, 0, Talk.WAITING, 0
+    if draft.planned(i).class_c_for_good:
+        device.due = draft.now + exchange.RETRY_AFTER_MS
+
+
+def asked(draft: Draft, g: int, at: InstantMs) -> None:
+    """A multicast status request went out: a round of answers is open."""
+    group, planned = draft.edit_group(g), draft.planned_group(g)
+    spread_s = 1 << (planned.block_ack_delay + 4)
+    group.mode = Mode.LISTENING
+    group.poll += 1
+    group.poll_frames = group.ledger.on_air
+    group.poll_closes = at + (spread_s + draft.plan.policy.fsession_status_timeout_s) * 1000
+    asked = [i for i in draft.state.members[g] if _listens(draft, i)]
+    # With Participants 0 silence may mean complete, lost or gone: only time closes such a round.
+    group.poll_awaited = len(asked) if group.poll_everyone else len(asked) + 1
+    group.due = group.poll_closes
+
+
+def _answered(draft: Draft, i: int, group: GroupState) -> None:
+    device = draft.device(i)
+    if device.aside is Aside.STATUS:
+        device = draft.edit(i)
+        device.aside, device.aside_tries, device.talk, device.due = Aside.NONE, 0, Talk.WAITING, 0
+    if group.mode is Mode.LISTENING and device.poll_answered != group.poll:
+        draft.edit(i).poll_answered = group.poll
+        draft.edit_group(draft.planned(i).group).poll_awaited -= 1
+
+
+def receiver(draft: Draft, i: int) -> Receiver:
+    """A device as the strategy sees it."""
+    device, profile = draft.device(i), draft.profile(i)
+    heard = device.missing >= 0
+    trusted = not {"BIG_ENDIAN_STATUS", "LAST_NUMBER_AS_RECEIVED"} & profile.quirks
+    return Receiver(
+        index=i,
+        expected_loss=draft.planned(i).expected_loss,
+        missing=device.missing if heard else None,
+        received=device.received if heard and trusted else None,
+        frames_at_answer=device.frames_asked,
+        silent=device.silent_polls > 0,
+        stuck_frames=max(0, device.frames_asked - device.frames_at_change) if heard else 0,
+        memory_exhausted=Done.MEMORY_EXHAUSTED in device.done,
+        memory_limit=profile.max_lost_fragments,
+        missing_falls="MISSING_NEVER_FALLS" not in profile.quirks,
+        takes_any_order=profile.takes_any_order,
+    )
+
+
+def _complete(draft: Draft, i: int, *, mic_error: bool) -> None:
+    if mic_error:
+        draft.fail(i, Cause.INTEGRITY, "all fragments are there, their MIC is wrong")
+        return
+    device = draft.edit(i)
+    if device.outcome is Outcome.BEHIND:
+        device.outcome, device.failure = Outcome.OPEN, None
+    device.done |= Done.TRANSFERRED
+    checks_mic = requests.version(device, Package.FRAGMENTATION) == 2
+    if checks_mic and draft.plan.type is not CampaignType.FIRMWARE:
+        device.done |= Done.VALID
+    flow.advance(draft, i)
+
+
+def receives(device: DeviceState) -> bool:
+    """Whether a device takes part in the transfer and isn't known to be complete."""
+    return device.outcome is Outcome.OPEN and device.step is Step.TRANSFER and Done.TRANSFERRED not in device.done
+
+
+def _listens(draft: Draft, i: int) -> bool:
+    device = draft.device(i)
+    return device.step >= Step.TRANSFER and Done.SESSION_SET in device.done and device.outcome is not Outcome.FAILED
