@@ -228,10 +228,10 @@ class MulticastQueues:
             self._fail(order, "connection lost")
         elif group is None or group.releasing:
             self._fail(order, "refused", f"no multicast group {dev_eui}")
-        elif len(group.queue) >= self._settings.multicast_queue_length:
-            self._fail(order, "queue full", f"{len(group.queue)} frames wait for the group")
         elif len(payload) > self._airtimes.largest_payload(group.wanted.data_rate):
             self._fail(order, "size refused", f"{len(payload)} bytes do not fit DR{group.wanted.data_rate}")
+        elif len(group.queue) >= self._settings.multicast_queue_length:
+            self._fail(order, "queue full", f"{len(group.queue)} frames wait for the group")
         elif (refusal := self._count(group, order)) is not None:
             self._fail(order, *refusal)
         else:
