@@ -183,7 +183,8 @@ def _session_answered(draft: Draft, i: int, answer: SessionAnswered, received_at
         if missed and may_retry and flow.can_join(draft, i):
             device.talk, device.due, device.session_start_asked = Talk.WAITING, 0, 0
         else:
-            cause = Cause.CLOCK_OFF if missed else Cause.REFUSED
+            # Told in time and missed all the same, it is the device's clock; told late, it is what the bits say.
+            cause = Cause.CLOCK_OFF if missed and draft.now < device.session_start_asked else Cause.REFUSED
             draft.fail(i, cause, f"McClass{_class(draft, i)}SessionReq: {answer.refused}")
         return
     off_s = _clock_off_s(draft, i, answer.time_to_start_s, device.session_start_asked, received_at)

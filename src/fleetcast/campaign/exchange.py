@@ -32,6 +32,10 @@ RETRY_AFTER_MS = 10_000
 WINDOW_MS = 1_500
 """A class A device that spoke longer ago than this has closed its receive windows."""
 _CONNECTION_BACK_MS = 10_000
+CLASS_C_ROOM_MS = 5_000
+"""Room for the answer of a device in class C for good: a gateway that sends to the next one meanwhile can't hear it."""
+CLASS_C_AGAIN_MS = 60_000
+"""After a network failure a device in class C for good is tried again so much later; others have their next uplink."""
 
 
 def opportunity(draft: Draft, i: int) -> None:
@@ -105,7 +109,8 @@ def say(draft: Draft, i: int) -> None:
         return
     planned, now = draft.planned(i), draft.now
     connection = draft.state.connection_of[planned.group]
-    _hold_turns(draft, connection, now + draft.plan.policy.ucast_msg_delay_ms)
+    room_ms = CLASS_C_ROOM_MS if planned.class_c_for_good else 0
+    _hold_turns(draft, connection, now + max(draft.plan.policy.ucast_msg_delay_ms, room_ms))
     timeout_ms = draft.plan.policy.delivery_timeout_s * 1000
     window_open = planned.class_c_for_good or now - device.heard_at <= WINDOW_MS
     device.effect = draft.new_effect_id()
@@ -149,7 +154,7 @@ def reported(draft: Draft, i: int, event: DownlinkQueued | DownlinkSent | Downli
             if device.outcome is Outcome.OPEN:
                 device.failure = Failure(Cause.NETWORK_ERROR, event.cause)
             if draft.planned(i).class_c_for_good:
-                device.due = draft.now + RETRY_AFTER_MS
+                device.due = draft.now + CLASS_C_AGAIN_MS
 
 
 def timer(draft: Draft, i: int) -> None:
@@ -178,6 +183,9 @@ def _sent(draft: Draft, i: int, at: int) -> None:
     if device.outcome is Outcome.OPEN:
         device.failure = None
     if draft.planned(i).class_c_for_good:
+        connection = draft.state.connection_of[draft.planned(i).group]
+        if draft.campaign.unicast_after[connection] < at + CLASS_C_ROOM_MS:
+            _hold_turns(draft, connection, at + CLASS_C_ROOM_MS)
         device.due = at + answer_wait_ms(draft, i) + draft.plan.policy.delivery_timeout_s * 1000
 
 

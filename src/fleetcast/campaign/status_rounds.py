@@ -12,6 +12,9 @@ from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType
 from fleetcast.protocol.packages import Package
 
+_FRAMES_THAT_MUST_REACH = 40
+"""A device that got none of so many fragments can't decipher them: at half of them lost, once in 10^12."""
+
 
 def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     """A device said how many fragments it has and misses."""
@@ -38,6 +41,9 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     device.frames_asked = asked_at
     if told.missing != earlier_missing:
         device.frames_at_change = asked_at
+    if told.received == 0 and asked_at >= _FRAMES_THAT_MUST_REACH:
+        draft.leave_behind(i, Cause.WRONG_ROOT_KEY, f"suspected: set up, and none of {asked_at} fragments received")
+        return
     if told.memory_error:
         device.done |= Done.MEMORY_EXHAUSTED
         return
