@@ -179,7 +179,7 @@ def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
     moved = (draft.device(i).step, draft.device(i).outcome) != (step, outcome)
     asks_time = any(isinstance(meaning, TimeAsked) for meaning in heard.meanings)
     # The answer to a time request goes first, and a class A device has room for one downlink.
-    if not asks_time or draft.planned(i).class_c_for_good:
+    if not asks_time or requests.listens_always(draft, i):
         _opportunity(draft, i, answered=bool(heard.meanings), moved=moved)
     group = draft.planned(i).group
     if heard.meanings and draft.group(group).mode in (Mode.LISTENING, Mode.UNICAST):
@@ -286,7 +286,7 @@ def _device_timer(draft: Draft, i: int) -> None:
     exchange.timer(draft, i)
     if exchange.gave_up(draft, i):
         _give_up(draft, i)
-        if draft.device(i).outcome is Outcome.OPEN and draft.planned(i).class_c_for_good:
+        if draft.device(i).outcome is Outcome.OPEN and requests.listens_always(draft, i):
             exchange.opportunity(draft, i)
 
 

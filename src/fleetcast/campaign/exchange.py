@@ -109,10 +109,11 @@ def say(draft: Draft, i: int) -> None:
         return
     planned, now = draft.planned(i), draft.now
     connection = draft.state.connection_of[planned.group]
-    room_ms = CLASS_C_ROOM_MS if planned.class_c_for_good else 0
+    always = requests.listens_always(draft, i)
+    room_ms = CLASS_C_ROOM_MS if always else 0
     _hold_turns(draft, connection, now + max(draft.plan.policy.ucast_msg_delay_ms, room_ms))
     timeout_ms = draft.plan.policy.delivery_timeout_s * 1000
-    window_open = planned.class_c_for_good or now - device.heard_at <= WINDOW_MS
+    window_open = always or now - device.heard_at <= WINDOW_MS
     device.effect = draft.new_effect_id()
     device.talk, device.since = Talk.REQUESTED, now
     # In a window that has closed the network keeps it for the device's next uplink, and time is counted from there.
@@ -127,7 +128,7 @@ def say(draft: Draft, i: int) -> None:
     draft.ask(
         SendUnicast(
             device.effect, planned.dev_eui, request.package, f_port, request.commands, valid_until,
-            planned.class_c_for_good,
+            always,
         )
     )  # fmt: skip
 
@@ -154,7 +155,7 @@ def reported(draft: Draft, i: int, event: DownlinkQueued | DownlinkSent | Downli
             if device.outcome is Outcome.OPEN:
                 device.failure = Failure(Cause.NETWORK_ERROR, event.cause)
             if draft.planned(i).class_c_for_good:
-                device.due = draft.now + CLASS_C_AGAIN_MS
+                device.due = max(draft.now + CLASS_C_AGAIN_MS, requests.reachable_from(draft, i))
 
 
 def timer(draft: Draft, i: int) -> None:
@@ -164,8 +165,10 @@ def timer(draft: Draft, i: int) -> None:
         _sent(draft, i, draft.now)
         return
     draft.edit(i).due = 0
-    if draft.planned(i).class_c_for_good:
+    if requests.listens_always(draft, i):
         opportunity(draft, i)
+    elif draft.planned(i).class_c_for_good:
+        draft.edit(i).due = requests.reachable_from(draft, i)
 
 
 def answer_wait_ms(draft: Draft, i: int) -> int:

@@ -32,7 +32,7 @@ def advance(draft: Draft, i: int) -> None:
     if device.step is Step.DONE:
         _conclude(draft, i)
     elif draft.planned(i).class_c_for_good and device.step is not Step.SOAK:
-        device.due = max(device.not_before, draft.now + exchange.RETRY_AFTER_MS)
+        device.due = max(device.not_before, draft.now + exchange.RETRY_AFTER_MS, requests.reachable_from(draft, i))
 
 
 def settle(draft: Draft, i: int) -> None:

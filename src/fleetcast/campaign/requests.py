@@ -230,6 +230,21 @@ def session_of(draft: Draft, i: int) -> tuple[InstantMs, int]:
     return start, class_c_timeout_exponent(max(1, (group.session_end - start) // 1000))
 
 
+def listens_always(draft: Draft, i: int) -> bool:
+    """Whether a device can be reached at any time: in class C for good, and not in a multicast session of its own.
+
+    In such a session it listens on the session's channel, and for unicast only in its class A windows.
+    """
+    return draft.planned(i).class_c_for_good and reachable_from(draft, i) <= draft.now
+
+
+def reachable_from(draft: Draft, i: int) -> InstantMs:
+    """When a device in class C for good can be reached without an uplink: now, or after its multicast session."""
+    group = draft.group(draft.planned(i).group)
+    in_session = Done.SESSION_SET in draft.device(i).done and group.session_start <= draft.now < group.session_end
+    return group.session_end if in_session else draft.now
+
+
 def tolerance_ms(draft: Draft, i: int) -> int:
     """How far a device's clock may be off."""
     return tolerance_s(draft, draft.profile(i)) * 1000

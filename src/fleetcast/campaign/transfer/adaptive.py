@@ -48,6 +48,8 @@ class _Devices:
     unheard: list[int] = field(default_factory=list)
     """They count, and said nothing yet."""
     given_up: list[int] = field(default_factory=list)
+    too_much: bool = False
+    """One of those given up needs more than may still be sent."""
     unproven: list[int] = field(default_factory=list)
     uncoded_again: int = 0
     """Uncoded fragments that one of them needs once more."""
@@ -65,33 +67,43 @@ def decide(
     devices = _sorted_out(transfer, ledger, receivers, frames)
     counting = devices.counting
     if not counting:
-        return transfer, _finish(devices, tally, frames)
+        return transfer, _finish(devices, tally)
     if transfer.phase is Phase.SENDING:
         if transfer.polls == 0:
             return transfer, PollMulticast(everyone=True)
         if open_percent(len(counting), tally) > transfer.multicast_above_percent:
             return transfer, PollMulticast(everyone=False)
         return transfer, PollUnicast(counting)
-    if not any(one.told_now for one in devices.known):
+    ranked = sorted(devices.known, key=Outlook.expected_frames)
+    if transfer.until is TransferUntil.THRESHOLD:
+        ranked = ranked[: _still_wanted(devices, tally)]
+    if not any(one.told_now for one in ranked):
         # Silence may mean complete, lost or gone: only their own word ends it.
-        return transfer, PollUnicast(counting)
+        not_told = [*devices.unheard, *(one.index for one in devices.known if not one.told_now)]
+        return transfer, PollUnicast(tuple(sorted(not_told)))
     if devices.uncoded_again == transfer.fragments and transfer.passes < transfer.passes_max:
         return transfer.another_pass(ledger), SendMore(transfer.fragments)
-    wanted = len(devices.known)
-    if transfer.until is TransferUntil.THRESHOLD:
-        wanted = max(1, min(wanted, tally.wanted - tally.complete))
-    count = min(batch_size(transfer, devices.known, wanted), frames)
+    count = min(batch_size(transfer, ranked, devices.known), frames)
     uncoded = min(devices.uncoded_again, transfer.fragments, frames_left - count)
     return transfer.going_on(ledger, count, uncoded_again=uncoded), SendMore(count + uncoded)
 
 
-def batch_size(transfer: Transfer, outlooks: Sequence[Outlook], wanted: int) -> int:
-    """How many fragments to send before the next question, so that the first `wanted` of these devices are complete."""
-    ranked = sorted(outlooks, key=Outlook.expected_frames)[:wanted][-WORST:]
-    ranked = learned_from_all(ranked, outlooks)
-    mean = max(one.expected_frames() for one in ranked)
+def _still_wanted(devices: _Devices, tally: Tally) -> int:
+    """How many of the known ones the threshold needs, if the unheard are complete as often as the others."""
+    answered = tally.complete + len(devices.known)
+    unheard_complete = len(devices.unheard) * tally.complete // answered if answered else 0
+    return max(0, tally.wanted - tally.complete - unheard_complete)
+
+
+def batch_size(transfer: Transfer, ranked: Sequence[Outlook], everyone: Sequence[Outlook]) -> int:
+    """How many fragments to send before the next question, for the devices in `ranked`, worst last.
+
+    `everyone` are all that say something about how losses are spread over the fleet.
+    """
+    worst = learned_from_all(ranked[-WORST:], everyone)
+    mean = max(one.expected_frames() for one in worst)
     most = math.ceil(mean + 6 * math.sqrt(max(mean, 0) + 4) + 12)
-    all_done = complete_by(ranked, most).prod(axis=0)
+    all_done = complete_by(worst, most).prod(axis=0)
     # One fragment more is in vain if all are done without it, and saves a round of questions if they are done by it.
     better = np.flatnonzero(np.diff(all_done) * round_worth(transfer) < all_done[:-1])
     return max(1, int(better[0])) if len(better) else most
@@ -99,7 +111,7 @@ def batch_size(transfer: Transfer, outlooks: Sequence[Outlook], wanted: int) -> 
 
 def round_worth(transfer: Transfer) -> float:
     """Fragments that a round of questions is worth: measured, for about four rounds in a transfer."""
-    return 3 + transfer.fragments / 500
+    return 3 + transfer.fragments / 200
 
 
 def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver], frames_left: int) -> _Devices:
@@ -119,8 +131,10 @@ def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver
                 continue
             coded_heard_at_most = max(0, one.frames_at_answer - max(transfer.fragments, one.listening_from))
             late = even_lines_only and known.heard <= coded_heard_at_most
-            if _hopeless(one, known, frames_left) or (late and _wants_rising(one, known, transfer)):
+            fits = known.fits(frames_left)
+            if not fits or _stuck(one, known) or (late and _wants_rising(one, known, transfer)):
                 devices.given_up.append(one.index)
+                devices.too_much |= not fits
                 continue
             if late:  # coded fragments alone, each of an even number of uncoded ones, leave it one short
                 again = math.ceil(math.log(1 - ONE_HEARD) / math.log(max(known.loss, 0.01)))
@@ -131,10 +145,9 @@ def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver
     return devices
 
 
-def _hopeless(receiver: Receiver, known: Outlook, frames_left: int) -> bool:
-    """Whether no fragments, or not those that are left, can complete it."""
-    stuck = receiver.stuck_frames if receiver.missing_falls else 0
-    return stuck * (1 - known.loss) > FRUITLESS or not known.fits(frames_left)
+def _stuck(receiver: Receiver, known: Outlook) -> bool:
+    """Whether it makes no progress, whatever is sent."""
+    return receiver.missing_falls and receiver.stuck_frames * (1 - known.loss) > FRUITLESS
 
 
 def _wants_rising(receiver: Receiver, known: Outlook, transfer: Transfer) -> bool:
@@ -142,8 +155,8 @@ def _wants_rising(receiver: Receiver, known: Outlook, transfer: Transfer) -> boo
     return receiver.listening_from >= transfer.fragments and known.heard > 0 and not receiver.takes_any_order
 
 
-def _finish(devices: _Devices, tally: Tally, frames_left: int) -> Finish:
-    if devices.given_up and frames_left <= 0:
+def _finish(devices: _Devices, tally: Tally) -> Finish:
+    if devices.too_much:
         reason = Reason.USED_UP
     elif devices.given_up and not tally.complete and not devices.unproven:
         reason = Reason.NOBODY_COUNTS

@@ -22,9 +22,9 @@ def even_spacing_ms(airtime_us: int, duty_cycle: float, share: float) -> int:
 
     A frame that needs more than the hour's share waits longer than an hour. Raises Invalid as `hourly_budget_us` does.
     """
-    budget_us = hourly_budget_us(duty_cycle, share)
-    if duty_cycle >= 1.0 or airtime_us == 0:
+    if duty_cycle == 1.0 or airtime_us == 0:
         return 0
+    budget_us = hourly_budget_us(duty_cycle, share)
     frames = budget_us // airtime_us
     return -(-(HOUR_MS + BUCKET_MS) // frames) if frames else -(-airtime_us * HOUR_MS // budget_us)
 
@@ -60,7 +60,7 @@ class Pace:
             if use is DutyCycleUse.EVEN:
                 gap = max(gap, even_spacing_ms(self.last_airtime_us, duty_cycle, share))
             start = max(start, self.last_start + gap)
-        if duty_cycle >= 1.0:
+        if duty_cycle == 1.0:
             return start
         room_us = hourly_budget_us(duty_cycle, share) - airtime_us
         end = start + airtime_us // 1000

@@ -175,9 +175,9 @@ class Reason(StrEnum):
 
     COMPLETE = "everyone who counts is complete"
     THRESHOLD = "the threshold is reached"
-    USED_UP = "no more coded fragments may be sent"
+    USED_UP = "what may still be sent completes nobody else"
     PASSES_USED_UP = "the last pass is over"
-    NOBODY_COUNTS = "no device answers that more fragments could complete"
+    NOBODY_COUNTS = "no device answers, or none can be completed"
 
 
 @dataclass(frozen=True, slots=True)
