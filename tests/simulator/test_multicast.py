@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from fleetcast.fec import Encoder
 from fleetcast.identifiers import DevEui
 from fleetcast.protocol.data_frames import PayloadCipher, parse
 from fleetcast.protocol.packages import Direction
@@ -15,10 +16,10 @@ from fleetcast.secret import Secret
 from fleetcast.simulator.gateways import Gateway
 from fleetcast.simulator.heard import ConnectionLost, Failed, GroupReady, GroupRefused, Heard, Sent
 from fleetcast.simulator.lorawan import unseal
-from fleetcast.simulator.multicast import GroupAtNetwork, gps_ahead_of_unix_us
+from fleetcast.simulator.multicast import gps_ahead_of_unix_us
 from fleetcast.simulator.multicast_reception import Received
 from fleetcast.simulator.network_settings import Counter, NetworkSettings
-from tests.simulator.devices import NOW
+from tests.simulator.devices import NOW, fragment
 from tests.simulator.worlds import GROUP, MC_ADDR, Hand, group, part, world
 
 
@@ -38,9 +39,9 @@ def _spied(hand: Hand) -> list[Received]:
     seen: list[Received] = []
     hear = hand.world.reception.hear
 
-    def spy(received: Received, of: GroupAtNetwork) -> None:
+    def spy(received: Received) -> None:
         seen.append(received)
-        hear(received, of)
+        hear(received)
 
     hand.world.reception.hear = spy  # type: ignore[method-assign]
     return seen
@@ -111,6 +112,18 @@ def test_a_released_group_takes_no_more_but_sends_what_waits() -> None:
     assert [type(each) for each in outcomes] == [Failed, Sent]
     assert [each.effect_id for each in outcomes if isinstance(each, (Sent, Failed))] == [refused, waiting]
     assert hand.world.group_airtime()[0].frames == 1
+
+
+def test_a_frame_on_the_air_is_heard_though_its_group_is_gone_before_it_ends() -> None:
+    hand = Hand(world(part(1)))
+    block = Encoder(bytes(2000), 50)
+    hand.set_up(block, NOW + 7_200_000)
+    hand.run(NOW + 7_203_000)
+    hand.cast(fragment(block, 1), n=1)
+    hand.run(hand.world.now + 90)
+    hand.world.release_group(hand.world.now - 80, GROUP)
+    hand.run(hand.world.now + 5000)
+    assert hand.world.stations.devices[0].fragment_sessions[0].reception().received == 1
 
 
 # Counters

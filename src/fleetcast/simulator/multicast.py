@@ -22,6 +22,7 @@ from fleetcast.radio.class_b import next_ping_slot
 from fleetcast.radio.downlink import check_downlink
 from fleetcast.secret import Secret
 from fleetcast.simulator.device import true_gps_ms
+from fleetcast.simulator.device_keys import GroupKeys
 from fleetcast.simulator.gateways import Gateway
 from fleetcast.simulator.heard import Failed, FailureCause, GroupReady, GroupRefused, Queued, Sent
 from fleetcast.simulator.lorawan import seal
@@ -56,14 +57,20 @@ class MulticastFrame:
     """A frame of a group, as it is on the air."""
 
     group: DevEui
-    mc_addr: DevAddr
+    keys: GroupKeys
     f_cnt: int
     frequency_hz: int
     data_rate: int
     airtime_us: int
+    f_port: int
     phy_payload: bytes
     class_b: bool
     fragment_n: int | None
+
+    @property
+    def mc_addr(self) -> DevAddr:
+        """The address it goes to."""
+        return self.keys.mc_addr
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +103,7 @@ class _Group:
         self.not_before_us = 0
         self.cipher = PayloadCipher(wanted.mc_app_s_key)
         self.signer = FrameSigner(wanted.mc_net_s_key)
+        self.keys = GroupKeys(wanted.mc_addr, wanted.mc_app_s_key, wanted.mc_net_s_key)
         self.releasing = False
         self.frames_sent = 0
         self.fragments_sent = 0
@@ -362,11 +370,12 @@ class MulticastQueues:
         )
         return MulticastFrame(
             wanted.dev_eui,
-            wanted.mc_addr,
+            group.keys,
             f_cnt,
             wanted.frequency_hz,
             wanted.data_rate,
             self._airtimes.downlink_us(wanted.data_rate, len(phy_payload)),
+            order.f_port,
             phy_payload,
             wanted.session_class == "B",
             order.fragment_n,

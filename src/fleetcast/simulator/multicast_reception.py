@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcast.errors import Damaged
+from fleetcast.errors import Damaged, Invalid
 from fleetcast.identifiers import DevAddr, DevEui
 from fleetcast.protocol.packages import Package
 from fleetcast.protocol.ts004_fragmentation.v1 import DataFragment
@@ -24,7 +24,7 @@ from fleetcast.simulator.device_keys import GroupKeys
 from fleetcast.simulator.fragment_stream import FragmentStream, Places, Progress, StreamKey
 from fleetcast.simulator.listening import FRAG_INDEXES, Listening
 from fleetcast.simulator.lorawan import unseal
-from fleetcast.simulator.multicast import GroupAtNetwork, MulticastFrame, gps_ahead_of_unix_us
+from fleetcast.simulator.multicast import MulticastFrame, gps_ahead_of_unix_us
 from fleetcast.simulator.packages.fragmentation import FragmentSession, decoder_memory, scheme_of
 from fleetcast.simulator.packages.reception import Followed
 from fleetcast.simulator.quirks import Quirk
@@ -154,10 +154,12 @@ class MulticastReception:
 
     # Frames
 
-    def hear(self, received: Received, group: GroupAtNetwork) -> None:
+    def hear(self, received: Received) -> None:
         """A frame has ended at one gateway."""
         frame = received.frame
-        f_port, payload = self._opened(frame, group)
+        payload = self._opened_with(frame.keys, frame, frame.f_cnt)
+        if payload is None:
+            raise Invalid(f"{frame.group}: a frame was sent that does not open with the keys of its group")
         fragment = self._sent(frame, payload, first=received.first)
         listening = self._listening.get(frame.mc_addr)
         if listening is None:
@@ -174,22 +176,22 @@ class MulticastReception:
         in_slots = devices[listening.periodicity[rows] >= 0]
         if len(in_slots):
             self._radio_time.heard_in_slot(in_slots, frame.airtime_us, frame.data_rate)
-        keys = GroupKeys(frame.mc_addr, group.mc_app_s_key, group.mc_net_s_key)
-        accepting = listening.accepting(rows, frame.f_cnt, keys)
+        accepting = listening.accepting(rows, frame.f_cnt, frame.keys)
         taken = rows[accepting]
         listening.last_f_cnt[taken] = frame.f_cnt
         own_bytes = devices[self.in_bytes[devices]].tolist()
         if fragment is not None:
-            here = self._f_port[listening.device[taken]] == f_port
+            here = self._f_port[listening.device[taken]] == frame.f_port
             self._count(listening, taken[here], fragment)
             taken = taken[~here]
+        opened: dict[tuple[int, int], bytes | None] = {}
         for number in own_bytes:
-            self._take_bytes(number, frame)
+            self._take_bytes(number, frame, opened)
         for row in taken.tolist():
             number = int(listening.device[row])
             if not self.in_bytes[number]:
                 device = stations.devices[number]
-                device.receive(self._timeline.now, f_port, payload, int(listening.mc_group_id[row]))
+                device.receive(self._timeline.now, frame.f_port, payload, int(listening.mc_group_id[row]))
                 stations.after(number)
 
     def take_unicast_fragment(self, number: int, payload: bytes) -> bool:
@@ -248,29 +250,34 @@ class MulticastReception:
                 self.streams[number].on_air(fragment.n, fragment.data)
         return fragment
 
-    def _opened(self, frame: MulticastFrame, group: GroupAtNetwork) -> tuple[int, bytes]:
-        """FPort and payload, as every device with the right keys finds them."""
-        ciphers = self._stations.ciphers.of_group(group.mc_app_s_key, group.mc_net_s_key)
-        header, _, payload = unseal(ciphers, frame.mc_addr, frame.f_cnt - 1, frame.phy_payload)
-        return header.f_port or 0, payload
+    def _take_bytes(self, number: int, frame: MulticastFrame, opened: dict[tuple[int, int], bytes | None]) -> None:
+        """A device takes a frame all by itself: address, counter, MIC, decryption.
 
-    def _take_bytes(self, number: int, frame: MulticastFrame) -> None:
-        """A device takes a frame all by itself: address, counter, MIC, decryption."""
+        `opened` is what devices with the same keys and the same counter have found in it: None, that the MIC is wrong.
+        """
         stations = self._stations
         device = stations.devices[number]
         group = next((one for one in device.groups if one.mc_addr == frame.mc_addr), None)
         if group is None:
             return
-        ciphers = stations.ciphers.of_group(group.keys.mc_app_s_key, group.keys.mc_net_s_key)
-        last = max(group.last_f_cnt, group.min_f_cnt - 1)
-        try:
-            header, f_cnt, payload = unseal(ciphers, group.mc_addr, last, frame.phy_payload)
-        except Damaged:
+        lowest = max(group.last_f_cnt + 1, group.min_f_cnt)
+        name = (id(group.keys), lowest + ((frame.f_cnt - lowest) & 0xFFFF))
+        if name not in opened:
+            opened[name] = self._opened_with(group.keys, frame, lowest)
+        payload = opened[name]
+        if payload is None:
             self.frames_rejected += 1
-            return
-        if header.f_port is not None and device.takes_multicast(group.mc_group_id, f_cnt):
-            device.receive(self._timeline.now, header.f_port, payload, group.mc_group_id)
+        elif device.takes_multicast(group.mc_group_id, name[1]):
+            device.receive(self._timeline.now, frame.f_port, payload, group.mc_group_id)
             stations.after(number)
+
+    def _opened_with(self, keys: GroupKeys, frame: MulticastFrame, lowest_f_cnt: int) -> bytes | None:
+        """The payload as a device with these keys finds it; None: the MIC does not fit."""
+        ciphers = self._stations.ciphers.of_group(keys.mc_app_s_key, keys.mc_net_s_key)
+        try:
+            return unseal(ciphers, keys.mc_addr, lowest_f_cnt - 1, frame.phy_payload)[2]
+        except Damaged:
+            return None
 
     def _count(self, listening: Listening, rows: Rows, fragment: DataFragment) -> None:
         """Count a fragment for everybody in these rows who expects it."""

@@ -6,6 +6,8 @@ counted: it is not the campaign's doing.
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +26,11 @@ class RadioTime:
     """Receive and transmit times of a whole fleet."""
 
     def __init__(self, devices: int, band: Band) -> None:
-        self.transmit_us: NDArray[np.int64] = np.zeros(devices, np.int64)
-        self.receive_us: NDArray[np.int64] = np.zeros(devices, np.int64)
+        # Counted one by one as Python numbers, and read all at once as arrays: two views of the same memory.
+        self._transmit = array("q", bytes(8 * devices))
+        self._receive = array("q", bytes(8 * devices))
+        self.transmit_us: NDArray[np.int64] = np.frombuffer(self._transmit, np.int64)
+        self.receive_us: NDArray[np.int64] = np.frombuffer(self._receive, np.int64)
         self._band = band
         self._windows: dict[int, int] = {}
         self._class_c_since_us = np.full(devices, _NOT_LISTENING, np.int64)
@@ -41,6 +46,15 @@ class RadioTime:
             symbol_s = modulation.symbol_time_us / 1e6 if isinstance(modulation, LoRa) else 0.0
             found = self._windows[data_rate] = round(receive_window_s(symbol_s) * 1e6)
         return found
+
+    def sent(self, device: int, airtime_us: int, windows_us: int) -> None:
+        """The device sent an uplink, and opened the receive windows behind it."""
+        self._transmit[device] += airtime_us
+        self._receive[device] += windows_us
+
+    def received(self, device: int, airtime_us: int) -> None:
+        """The device received a frame of its own, beyond what was counted for the window."""
+        self._receive[device] += airtime_us
 
     def listens(self, device: int, sessions: tuple[Session, ...], now_us: int) -> None:
         """From now on the device listens in these multicast sessions."""

@@ -6,6 +6,7 @@ and hears nothing else. Joins are modelled by their airtime, losses and collisio
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -92,8 +93,11 @@ class Stations:
         self._planned_us = [_UNPLANNED] * fleet.size
         self._free_us = [0] * fleet.size
         """When the device may send again."""
-        self.deaf_from_us: NDArray[np.int64] = np.zeros(fleet.size, np.int64)
-        self.deaf_until_us: NDArray[np.int64] = np.zeros(fleet.size, np.int64)
+        # Written one by one, read all at once: two views of the same memory.
+        self._deaf_from = array("q", bytes(8 * fleet.size))
+        self._deaf_until = array("q", bytes(8 * fleet.size))
+        self.deaf_from_us: NDArray[np.int64] = np.frombuffer(self._deaf_from, np.int64)
+        self.deaf_until_us: NDArray[np.int64] = np.frombuffer(self._deaf_until, np.int64)
         """The last uplink with the receive window behind it: multicast frames that overlap it are lost."""
         self.frames_rejected = 0
         """Downlinks that reached a device and were dropped for address, MIC or counter."""
@@ -125,7 +129,7 @@ class Stations:
 
     def is_deaf(self, number: int, start_us: int, end_us: int) -> bool:
         """Whether the device was busy with an uplink of its own at some time between."""
-        return bool(self.deaf_from_us[number] < end_us and self.deaf_until_us[number] > start_us)
+        return self._deaf_from[number] < end_us and self._deaf_until[number] > start_us
 
     # Uplinks
 
@@ -179,11 +183,10 @@ class Stations:
         now_us = self._timeline.now_us
         flying = self.uplinks.begin(number, now_us, airtime_us, data_rate, self._in_range[number], phy_payload, f_cnt)
         rx1_window_us, both_us = self._windows_us[data_rate]
-        self.deaf_from_us[number] = now_us
-        self.deaf_until_us[number] = flying.end_us + self._rx1_us + rx1_window_us
+        self._deaf_from[number] = now_us
+        self._deaf_until[number] = flying.end_us + self._rx1_us + rx1_window_us
         self._free_us[number] = flying.end_us + self._rx1_us + 1_000_000 + both_us
-        self._radio_time.transmit_us[number] += airtime_us
-        self._radio_time.receive_us[number] += both_us
+        self._radio_time.sent(number, airtime_us, both_us)
         self._timeline.at(flying.end_us + self._uplink_delay_us, self._uplink_ended, flying)
         if number in self._unconfirmed:
             low_us, high_us = _ACK_TIMEOUT_US
@@ -215,9 +218,8 @@ class Stations:
         if not self._air.hears_downlink(number, frame.gateway, frame.end_us):
             return
         airtime_us = frame.end_us - frame.start_us
-        self._radio_time.receive_us[number] += airtime_us
-        if frame.in_window:
-            self._radio_time.receive_us[number] -= min(airtime_us, self._windows_us[self.data_rate[number]][0])
+        counted_us = self._windows_us[self.data_rate[number]][0] if frame.in_window else 0
+        self._radio_time.received(number, airtime_us - min(airtime_us, counted_us))
         activation = self.activation(number)
         ciphers = self.ciphers.of(activation)
         try:

@@ -15,6 +15,7 @@ from fleetcast.instants import InstantMs
 from fleetcast.simulator.heard import Heard
 
 T = TypeVar("T")
+_Do = Callable[[object], None]
 
 
 class Timeline:
@@ -38,7 +39,7 @@ class Timeline:
     def at(self, at_us: int, do: Callable[[T], None], what: T) -> None:
         """Plan `do(what)`; what is planned for the past happens now."""
         self._count += 1
-        heappush(self._heap, (max(at_us, self.now_us), self._count, cast(Callable[[object], None], do), what))
+        heappush(self._heap, (max(at_us, self.now_us), self._count, cast(_Do, do), what))
 
     def tell(self, heard: Heard) -> None:
         """Tell the outside something, now."""

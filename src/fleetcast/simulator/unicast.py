@@ -20,6 +20,9 @@ from fleetcast.simulator.network_settings import NetworkSettings
 from fleetcast.simulator.reports import Reports
 from fleetcast.simulator.timeline import Timeline
 
+_LONGEST_WINDOW_US = 300_000
+"""A window without a frame is closed by then, at any data rate."""
+
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -152,7 +155,8 @@ class UnicastQueues:
             self._timeline.tell(Queued(waiting.effect_id))
         self._timeline.at(waiting.valid_until_us, self._expire, waiting)
         if waiting.class_c:
-            self._class_c(waiting)
+            # A radio that opens its receive windows hears nothing else: the network waits until they are over.
+            self._timeline.at(self._windows_over_us(waiting.device), self._class_c, waiting)
         else:
             opportunity = self._last.get(waiting.device)
             if opportunity is not None:
@@ -238,6 +242,13 @@ class UnicastQueues:
         return False
 
     # Class C
+
+    def _windows_over_us(self, device: int) -> int:
+        """When the receive windows behind the last uplink are closed, if nothing came in them."""
+        opportunity = self._last.get(device)
+        if opportunity is None:
+            return self._timeline.now_us
+        return opportunity.end_us + (self._settings.rx1_delay_s + 1) * 1_000_000 + _LONGEST_WINDOW_US
 
     def _class_c(self, waiting: Waiting) -> None:
         if waiting.over:

@@ -329,12 +329,7 @@ class World:
 
     def _multicast_begins(self, frame: MulticastFrame, gateway: Gateway, end_us: int, first: bool) -> None:
         received = Received(frame, self.gateways.index(gateway), self._timeline.now_us, end_us, first)
-        self._timeline.at(end_us, self._multicast_ends, received)
-
-    def _multicast_ends(self, received: Received) -> None:
-        group = self._multicast.group(received.frame.group)
-        if group is not None:
-            self.reception.hear(received, group)
+        self._timeline.at(end_us, self.reception.hear, received)
 
     def _take_multicast(self, order: tuple[DevEui, int, int, bytes, int | None, InstantMs, int | None, bool]) -> None:
         self._multicast.enqueue(*order)
