@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetcast.fec import Decoder, Scheme
-from fleetcast.fec.rank_tracker import RankTracker
+from fleetcast.fec import Decoder, RankTracker, Scheme
 from fleetcast.instants import InstantMs
 from fleetcast.simulator.packages.reception import Reception
 from fleetcast.simulator.quirks import Quirk

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetcast.errors import Damaged
+from fleetcast.errors import Damaged, NotFound
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.protocol.packages import Direction
@@ -337,8 +337,11 @@ class World:
     def _flush(self, target: DevEui) -> None:
         if self._multicast.group(target) is not None:
             self._multicast.flush(target)
-        else:
+            return
+        try:
             self._unicast.flush(self._find(target))
+        except NotFound:
+            return  # a group that stands no more: nothing waits for it
 
     def _refused(self, effect_id: int, now: InstantMs) -> bool:
         if not self._dice.happens(self._settings.refuses):
