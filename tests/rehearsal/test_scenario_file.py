@@ -63,7 +63,7 @@ def test_a_small_scenario_has_every_default() -> None:
     assert scenario.campaign.type is CampaignType.FIRMWARE
     assert scenario.network.band == "EU868"
     assert scenario.fleet[0].loss == Fixed(0.1)
-    assert [group.name for group in scenario.groups] == ["v1"]
+    assert [group.name for group in scenario.groups] == ["1"]
     assert scenario.groups[0].frequency_hz == 869_525_000
     assert scenario.file is not None
     assert scenario.file.kind is FileKind.FIRMWARE
@@ -98,7 +98,7 @@ type = "binary"
 [file]
 size_bytes = 100
 """
-    assert [group.name for group in read(text).groups] == ["v1", "v2"]
+    assert [group.name for group in read(text).groups] == ["1", "2"]
 
 
 def test_a_base_version_makes_a_delta() -> None:

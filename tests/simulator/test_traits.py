@@ -12,7 +12,7 @@ import pytest
 from fleetcast.errors import NotFound
 from fleetcast.protocol.packages import Package
 from fleetcast.simulator.quirks import NOT_SIMULATED, TRAIT_CHANGES, Quirk, QuirkNotSimulated
-from fleetcast.simulator.traits import REFERENCE, Traits, known_stacks, stack
+from fleetcast.simulator.traits import REFERENCE, Traits, known_stacks, quirks_of, stack
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples" / "device-traits.json"
 ENTRIES: list[dict[str, Any]] = json.loads(SAMPLE.read_text(encoding="utf-8"))
@@ -98,3 +98,8 @@ def test_a_stack_can_be_had_in_the_other_package_version() -> None:
     first = Traits().in_version(1)
     assert {first.version(one) for one in Package} == {1}
     assert Traits().version(Package.FRAGMENTATION) == 2
+
+
+def test_a_profile_can_list_the_quirks_of_a_stack() -> None:
+    assert "MISSING_NEVER_FALLS" in quirks_of("stm32wl-v1")
+    assert quirks_of("reference") == ()

@@ -18,6 +18,7 @@ from fleetcast.planning.facts import (
     ASK,
     Device,
     File,
+    FirmwareCommand,
     Group,
     PackageAbility,
     Profile,
@@ -41,6 +42,8 @@ _FIRST_MC_ADDR = 0x01FC_0001
 _VERSION_PREFIX = b"\x56"
 _EARLIER_FRAMES = 300
 """What is known of a loss was seen in an earlier transfer of so many frames."""
+_LEAST_STORE_MS = 100
+_PARITY_SLOW_MS = 3000
 _KNOWN_SINCE_MS = 86_400_000
 SAMPLE_OF_EACH_PROFILE = 100
 """So many devices of each profile rebuild the real bytes, where the rest is counted."""
@@ -168,7 +171,8 @@ def profile(make: Make, target_version: int | None) -> Profile:
         max_lost_fragments=traits.max_lost_fragments if make.decoder_known else None,
         takes_any_order=traits.fragment_out_of_order == "use",
         commands_per_downlink=make.commands_per_downlink,
-        store_time_ms=max(100, round(traits.min_fragment_interval_s * 1000)),
+        store_time_ms=_store_time_ms(make),
+        firmware_commands=_firmware_commands(make),
         reboots=Reboots.ITSELF if by_itself else Reboots.COMMAND,
         running_uplink=None if make.version_uplink_port is None else RunningUplink(make.version_uplink_port, prefix),
         time_tolerance_s=make.time_tolerance_s,
@@ -176,6 +180,23 @@ def profile(make: Make, target_version: int | None) -> Profile:
         hw_version=make.hw_version,
         quirks=make.quirks,
     )
+
+
+def _firmware_commands(make: Make) -> frozenset[FirmwareCommand]:
+    """Those that work: a profile doesn't list what its stack answers wrongly."""
+    habits = make.traits.firmware
+    useless = {
+        FirmwareCommand.REBOOT_TIME: habits.reboot_time != "ok",
+        FirmwareCommand.UPGRADE_IMAGE: habits.upgrade_image != "ok",
+        FirmwareCommand.DELETE_IMAGE: habits.delete_image == "always_error",
+    }
+    return frozenset(command for command in FirmwareCommand if not useless.get(command))
+
+
+def _store_time_ms(make: Make) -> int:
+    if "PARITY_SLOW" in make.quirks:
+        return _PARITY_SLOW_MS
+    return max(_LEAST_STORE_MS, round(make.traits.min_fragment_interval_s * 1000))
 
 
 def _part(part: FleetPart, make: Make, band: Band) -> Part:

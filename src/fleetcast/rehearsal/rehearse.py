@@ -40,7 +40,7 @@ from fleetcast.simulator.multicast import GroupAtNetwork
 from fleetcast.simulator.network_settings import Counter
 from fleetcast.simulator.world import World
 
-_LOOK_EVERY = 200
+LOOK_EVERY = 200
 """Steps of virtual time between two looks of whoever watches."""
 
 
@@ -87,14 +87,14 @@ class Rehearsal:
         self._crash_every = crash_every
         self._time_answers = 0
 
-    def run(self, watch: Callable[[Rehearsal], None] | None = None) -> None:
-        """Play the campaign to its end; `watch` is called every now and then. Raises CampaignHangs."""
+    def run(self, watch: Callable[[Rehearsal], None] | None = None, *, every: int = LOOK_EVERY) -> None:
+        """Play the campaign to its end; `watch` is called after `every` so many steps. Raises CampaignHangs."""
         self._feed(Started())
         steps = 0
         while not self.state.campaign.status.final:
             self._step()
             steps += 1
-            if watch is not None and steps % _LOOK_EVERY == 0:
+            if watch is not None and steps % every == 0:
                 watch(self)
         if watch is not None:
             watch(self)

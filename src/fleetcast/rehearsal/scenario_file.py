@@ -43,7 +43,8 @@ from fleetcast.simulator.air import Bursts
 from fleetcast.simulator.chance import stream
 from fleetcast.simulator.fleet import Fixed
 from fleetcast.simulator.network_settings import NetworkSettings
-from fleetcast.simulator.traits import REFERENCE, known_stacks, stack
+from fleetcast.simulator.quirks import QuirkNotSimulated
+from fleetcast.simulator.traits import REFERENCE, Traits, known_stacks, quirks_of, stack
 
 _NOT_READ = frozenset({"connection", "counter", "first_f_cnt", "refuses_groups", "group_needs_person", "outages_s"})
 """Settings of the network server that a scenario says elsewhere, or not at all."""
@@ -135,7 +136,7 @@ def _make(table: Table) -> Make:
     name = _required(table, "name")
     stack_name = table.choice("stack", known_stacks(), REFERENCE)
     left, added = table.texts("without_quirks"), table.texts("quirks")
-    traits = table.said("without_quirks", lambda: stack(stack_name, without=left))
+    traits = table.said("stack", lambda: _stack(stack_name, left))
     traits = table.said("quirks", lambda: traits.with_quirks(added))
     version = table.whole("packages", least=1, most=2)
     if version is None and stack_name == REFERENCE:
@@ -166,12 +167,19 @@ def _make(table: Table) -> Make:
         commands_per_downlink=table.whole("commands_per_downlink", 1, least=1, most=10),
         version_uplink_port=table.whole("version_uplink_port", least=1, most=199),
         joins_after_reboot=table.flag("joins_after_reboot", default=True),
-        quirks=frozenset(added) | frozenset(str(quirk) for quirk in traits.quirks),
+        quirks=frozenset(added) | frozenset(quirks_of(stack_name)) - frozenset(left),
         versions_known=table.flag("versions_known", default=True),
         decoder_known=table.flag("decoder_known", default=True),
     )
     table.finish()
     return make
+
+
+def _stack(name: str, without: tuple[str, ...]) -> Traits:
+    try:
+        return stack(name, without=without)
+    except QuirkNotSimulated as refusal:
+        raise Invalid(f'{refusal}: without_quirks = ["{refusal.name}"]') from refusal
 
 
 # [[fleet]]
@@ -353,7 +361,7 @@ def _groups_for(makes: tuple[Make, ...], fleet: Iterable[FleetPart], default: Gr
         {make.traits.version(Package.FRAGMENTATION) for make in makes
          if make.name in used and Package.FRAGMENTATION in make.traits.packages}
     )  # fmt: skip
-    return tuple(replace(default, name=f"v{version}") for version in versions or [1])
+    return tuple(replace(default, name=str(number)) for number, _ in enumerate(versions or [1], 1))
 
 
 # [file]

@@ -242,13 +242,23 @@ def stack(name: str, *, without: Iterable[str] = ()) -> Traits:
 
     Raises NotFound, naming those there are, and QuirkNotSimulated for a stack with a quirk that cannot be imitated.
     """
-    entry = _catalogue().get(name)
-    if entry is None:
-        raise NotFound(f"device stack {name!r}: there are {', '.join(known_stacks())}")
+    entry = _entry(name)
     read = _read(entry)
     quirky = read.with_quirks(quirk for quirk in entry["quirks"] if quirk not in set(without))
     # A name stands for a figure that differs from stack to stack; the entry's own is the right one.
     return replace(quirky, min_frag_size=read.min_frag_size)
+
+
+def quirks_of(name: str) -> tuple[str, ...]:
+    """The names of a stack's quirks, as a server's profile would list them; raises NotFound."""
+    return tuple(_entry(name)["quirks"])
+
+
+def _entry(name: str) -> Mapping[str, Any]:
+    entry = _catalogue().get(name)
+    if entry is None:
+        raise NotFound(f"device stack {name!r}: there are {', '.join(known_stacks())}")
+    return entry
 
 
 _PLAIN = frozenset(one.name for one in fields(Traits)) - {

@@ -1,0 +1,191 @@
+"""A rehearsal's outcome: JSON for programs, a page for people, and the command line around both."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer import Typer
+
+from fleetcast.cli.app import app
+from fleetcast.cli.exit import run
+from fleetcast.rehearsal.example import EXAMPLE
+from fleetcast.rehearsal.html import to_html
+from fleetcast.rehearsal.measure import measure
+from fleetcast.rehearsal.rehearse import Rehearsal, prepare
+from fleetcast.rehearsal.report import Report, to_json
+from fleetcast.rehearsal.scenario_file import parse
+
+
+@pytest.fixture(scope="module")
+def example() -> Report:
+    rehearsal = Rehearsal(prepare(parse(EXAMPLE, "example.toml", Path())))
+    rehearsal.run()
+    return measure(rehearsal, 1.5)
+
+
+def test_the_example_succeeds_with_nine_of_ten_devices_running(example: Report) -> None:
+    assert example.status == "SUCCEEDED"
+    assert example.running >= 0.9 * example.total
+    assert example.violations == 0
+
+
+def test_the_json_has_what_programs_rely_on(example: Report) -> None:
+    told = json.loads(json.dumps(to_json(example)))
+    assert {
+        "status", "devices", "stages", "fragments_sent", "airtime_s", "fragments_minimum", "airtime_limit_s", "sha256",
+        "virtual_seconds", "wall_seconds", "estimate", "energy_mah", "duty_cycle", "polls", "answers",
+    } <= set(told)  # fmt: skip
+    devices = told["devices"]
+    assert devices["total"] == 150
+    assert devices["running"] <= devices["valid"] <= devices["transferred"] <= 150
+    assert sum(devices["failed"].values()) + devices["succeeded"] == 150
+    assert [stage["number"] for stage in told["stages"]] == [1, 2, 3, 4, 5, 6]
+    assert {"name", "phases", "started", "ended", "succeeded"} <= set(told["stages"][0])
+    assert told["sha256"] == told["file"]["sha256"]
+    assert told["airtime_s"] >= told["airtime_limit_s"] > 0
+    assert told["fragments_sent"] >= told["fragments_minimum"] > 0
+    assert told["wall_seconds"] == 1.5
+    assert told["virtual_seconds"] > 3600
+
+
+class _Page(HTMLParser):
+    """Which elements are open, and what is asked from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.outside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        self.outside += [f"{tag} {name}" for name, _ in attrs if name in ("src", "href", "action")]
+        self.outside += [tag] if tag in ("script", "link", "iframe", "img") else []
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag, attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_one_well_formed_page_that_asks_for_nothing_outside(example: Report) -> None:
+    text = to_html(example)
+    page = _Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.outside == []
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_the_report_shows_every_stage_cause_and_figure(example: Report) -> None:
+    text = to_html(example)
+    for stage in example.stages:
+        assert stage.name in text
+    for cause, _, advice in example.failed:
+        assert cause in text
+        assert advice.split("'")[0] in text
+    assert f"{example.over_limit:.3f} of the physical minimum" in text
+    assert len(re.findall("<svg", text)) >= 5
+
+
+def test_what_comes_from_outside_is_text_in_the_report_never_markup() -> None:
+    text = EXAMPLE.replace('name = "example"', "name = '<script>alert(1)</script>'").replace(
+        "count = 140", "count = 20"
+    )
+    rehearsal = Rehearsal(prepare(parse(text, "x.toml", Path())))
+    rehearsal.run()
+    page = to_html(measure(rehearsal, 0.0))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+SMALL = """
+[[profile]]
+name = "p"
+uplink_period_s = 600
+[[fleet]]
+count = 6
+loss = {loss}
+[campaign.settings]
+setup = "pipelined"
+msg_retries = {retries}
+stage_complete_delay = 4
+[file]
+size_bytes = 2000
+"""
+
+
+def fleetcast(*arguments: str) -> int:
+    assert isinstance(app, Typer)
+    return run(app, ["rehearse", *arguments])
+
+
+def test_the_command_prints_the_example_and_plays_a_scenario(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleetcast("--example") == 0
+    assert capsys.readouterr().out == EXAMPLE
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SMALL.format(loss=0.05, retries=5))
+    page, outcome = tmp_path / "r.html", tmp_path / "r.json"
+    assert fleetcast(str(scenario), "--seed", "4", "--json", str(outcome), "--report", str(page)) == 0
+    said = capsys.readouterr().out
+    assert "SUCCEEDED" in said
+    assert str(page) in said.replace("\n", "")
+    assert json.loads(outcome.read_text())["seed"] == 4
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_json_on_standard_output_stands_there_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SMALL.format(loss=0.05, retries=5))
+    assert fleetcast(str(scenario), "--json", "-") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["status"] == "SUCCEEDED"
+    assert "SUCCEEDED" in said.err
+
+
+def test_a_campaign_that_fails_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SMALL.format(loss=0.95, retries=0))
+    assert fleetcast(str(scenario)) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (SMALL.format(loss=2, retries=1), "line 7: fleet[1].loss: 2: 0 to 1"),
+        (SMALL.format(loss=0.1, retries=1) + "verson = 3\n", "did you mean version"),
+        (SMALL.format(loss=0.1, retries=1).replace("count = 6", "count = 6\nfirmware_version = 2"), "no device can take"),
+        ("[campaign]\nreboot_after_s = 900000\n" + SMALL.format(loss=0.1, retries=1).replace("[campaign.", "[campaign."),
+         "maximum duration"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_played_is_one_line_and_2(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(text)
+    assert fleetcast(str(scenario)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_a_missing_scenario_or_folder_is_said_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fleetcast(str(tmp_path / "none.toml")) == 2
+    assert "none.toml" in capsys.readouterr().err
+    assert fleetcast() == 2
+    assert "--example" in capsys.readouterr().err
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SMALL.format(loss=0.05, retries=5))
+    assert fleetcast(str(scenario), "--json", str(tmp_path / "no" / "r.json")) == 2
+    assert "no folder" in capsys.readouterr().err
