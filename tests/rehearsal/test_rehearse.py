@@ -120,6 +120,9 @@ size_bytes = 2000
 """
 
 
+GOOD = SMALL.format(loss=0.1, retries=5)
+
+
 def fleetcast(*arguments: str) -> int:
     assert isinstance(app, Typer)
     return run(app, ["rehearse", *arguments])
@@ -162,9 +165,8 @@ def test_a_campaign_that_fails_ends_with_1(tmp_path: Path, capsys: pytest.Captur
     [
         (SMALL.format(loss=2, retries=1), "line 7: fleet[1].loss: 2: 0 to 1"),
         (SMALL.format(loss=0.1, retries=1) + "verson = 3\n", "did you mean version"),
-        (SMALL.format(loss=0.1, retries=1).replace("count = 6", "count = 6\nfirmware_version = 2"), "no device can take"),
-        ("[campaign]\nreboot_after_s = 900000\n" + SMALL.format(loss=0.1, retries=1).replace("[campaign.", "[campaign."),
-         "maximum duration"),
+        (GOOD.replace("count = 6", "count = 6\nfirmware_version = 2"), "no device can take"),
+        ("[campaign]\nreboot_after_s = 900000\n" + GOOD, "maximum duration"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_one_line_and_2(
