@@ -122,6 +122,8 @@ class Done(IntFlag):
     LATE_SUCCESS = 4096
     REBOOT_ORDERED = 8192
     CLOCK_CHECKED = 16384
+    SAID_BEFORE = 32768
+    """Something was set up before it joined anew: it may still stand."""
 
 
 class Undo(IntFlag):
@@ -180,8 +182,12 @@ class DeviceState(_Part):
     missing: int = -1
     """Last reported; -1: not yet."""
     received: int = -1
+    listening_from: int = 0
+    """Frames of its group's stream that were on the air when it began to listen."""
     frames_asked: int = 0
     """Frames of its group's stream that were on the air when the last status it answered was asked."""
+    frames_when_armed: int = 0
+    """The same, when it accepted its first class session of this transfer."""
     frames_at_change: int = 0
     """The same, for the first of its answers that said the present `missing`."""
     poll_answered: int = 0
@@ -189,6 +195,8 @@ class DeviceState(_Part):
     silent_polls: int = 0
     firmware_before: int = -1
     firmware_after: int = -1
+    ignored: int = 0
+    """Uplinks and commands that were malformed or not expected; the first is in the journal."""
     grace_used: int = 0
     """Opportunities since the stage's grace began; counted in `grace_stage`."""
     grace_stage: int = -1
@@ -256,6 +264,8 @@ class GroupState(_Part):
     poll: int = 0
     """Number of the last multicast status round."""
     poll_everyone: bool = True
+    asks_next: bool = False
+    """Its class session ended before the status request went: the next one begins with it."""
     poll_closes: InstantMs = 0
     poll_frames: int = 0
     poll_awaited: int = 0

@@ -7,7 +7,7 @@ from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.meanings import StatusTold
 from fleetcast.campaign.states import Aside, DeviceState, Done, GroupState, Mode, Outcome, Step, Talk
-from fleetcast.campaign.transfer.strategy import Receiver
+from fleetcast.campaign.transfer.strategy import SILENT_ROUNDS, Receiver
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType
 from fleetcast.protocol.packages import Package
@@ -102,7 +102,8 @@ def receiver(draft: Draft, i: int) -> Receiver:
         missing=device.missing if heard else None,
         received=device.received if heard and trusted else None,
         frames_at_answer=device.frames_asked,
-        silent=device.silent_polls > 0,
+        silent=device.silent_polls >= SILENT_ROUNDS,
+        listening_from=device.frames_when_armed,
         stuck_frames=max(0, device.frames_asked - device.frames_at_change) if heard else 0,
         memory_exhausted=Done.MEMORY_EXHAUSTED in device.done,
         memory_limit=profile.max_lost_fragments,
