@@ -14,9 +14,9 @@ from fleetcast.protocol.packages import Direction
 from fleetcast.radio.class_b import BEACON_RESERVED_US, SLOT_US, beacon_time_s, ping_slots
 from fleetcast.secret import Secret
 from fleetcast.simulator.gateways import Gateway
+from fleetcast.simulator.gps import gps_ahead_of_unix_us
 from fleetcast.simulator.heard import ConnectionLost, Failed, GroupReady, GroupRefused, Heard, Sent
 from fleetcast.simulator.lorawan import unseal
-from fleetcast.simulator.multicast import gps_ahead_of_unix_us
 from fleetcast.simulator.multicast_reception import Received
 from fleetcast.simulator.network_settings import Counter, NetworkSettings
 from tests.simulator.devices import NOW, fragment
@@ -150,6 +150,17 @@ def test_a_network_that_counts_tells_its_counters_and_takes_none() -> None:
     refused = by_id[3]
     assert isinstance(refused, Failed)
     assert refused.cause == "counter refused"
+
+
+def test_a_network_may_count_for_one_group_alone() -> None:
+    hand = _hand(network_counts=True)
+    hand.cast(b"x", f_cnt=0)
+    hand.cast(b"x")
+    refused, sent = _outcomes(hand)
+    assert isinstance(refused, Failed)
+    assert refused.cause == "counter refused"
+    assert isinstance(sent, Sent)
+    assert sent.f_cnt == 0
 
 
 def test_where_the_caller_counts_it_must() -> None:
@@ -299,3 +310,13 @@ def test_class_b_frames_begin_in_ping_slots_of_the_group() -> None:
         slot = (gps_us - period_s * 1_000_000 - BEACON_RESERVED_US) // SLOT_US
         assert slot in {one.slot for one in ping_slots(MC_ADDR, 3, period_s)}
         assert (gps_us - period_s * 1_000_000 - BEACON_RESERVED_US) % SLOT_US == 0
+
+
+def test_gateways_of_a_class_b_group_send_beacons_and_those_of_class_c_do_not() -> None:
+    hand = _hand(session_class="B", periodicity=3)
+    hand.run(NOW + 1_280_000)
+    (sub_band,) = hand.world.airtime()
+    assert (sub_band.sub_band, sub_band.frames, sub_band.airtime_us) == ("P", 10, 10 * 152_576)
+    frames = hand.world.gateways[0].frames("P")
+    assert all((start + gps_ahead_of_unix_us(start)) % 128_000_000 == 0 for start, _ in frames)
+    assert not _with_gateways(frozenset({"a"})).world.airtime()

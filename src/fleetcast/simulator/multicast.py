@@ -6,118 +6,30 @@ payload, ever: a caller's counter that does not rise is refused, with the one th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
 from fleetcast.errors import Invalid, NotFound
-from fleetcast.identifiers import DevAddr, DevEui
+from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
-from fleetcast.protocol.data_frames import HIGHEST_F_CNT, FrameSigner, PayloadCipher
+from fleetcast.protocol.data_frames import HIGHEST_F_CNT
 from fleetcast.protocol.packages import Direction
 from fleetcast.radio.airtime import PHY_OVERHEAD_BYTES
 from fleetcast.radio.band import Band
 from fleetcast.radio.class_b import next_ping_slot
 from fleetcast.radio.downlink import check_downlink
-from fleetcast.secret import Secret
-from fleetcast.simulator.device import true_gps_ms
-from fleetcast.simulator.device_keys import GroupKeys
+from fleetcast.simulator.beacons import Beacons
 from fleetcast.simulator.gateways import Gateway
+from fleetcast.simulator.gps import gps_ahead_of_unix_us
 from fleetcast.simulator.heard import Failed, FailureCause, GroupReady, GroupRefused, Queued, Sent
 from fleetcast.simulator.lorawan import seal
+from fleetcast.simulator.multicast_group import GroupAirtime, GroupAtNetwork, GroupQueue, MulticastFrame, Order
 from fleetcast.simulator.network_settings import Counter, NetworkSettings
 from fleetcast.simulator.reports import Reports
 from fleetcast.simulator.timeline import Timeline
 from fleetcast.simulator.unicast import Airtimes
 
 _BUSY_TRIES = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupAtNetwork:
-    """A multicast group as the application wants it at the network server."""
-
-    dev_eui: DevEui
-    mc_addr: DevAddr
-    mc_app_s_key: Secret
-    mc_net_s_key: Secret
-    session_class: Literal["B", "C"]
-    frequency_hz: int
-    data_rate: int
-    periodicity: int = 0
-    next_f_cnt: int = 0
-    gateways: frozenset[str] = frozenset()
-    """Empty: all."""
-    network_counts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MulticastFrame:
-    """A frame of a group, as it is on the air."""
-
-    group: DevEui
-    keys: GroupKeys
-    f_cnt: int
-    frequency_hz: int
-    data_rate: int
-    airtime_us: int
-    f_port: int
-    phy_payload: bytes
-    class_b: bool
-    fragment_n: int | None
-
-    @property
-    def mc_addr(self) -> DevAddr:
-        """The address it goes to."""
-        return self.keys.mc_addr
-
-
-@dataclass(slots=True, eq=False)
-class _Order:
-    effect_id: int
-    f_port: int
-    payload: bytes
-    f_cnt: int | None
-    not_before_us: int
-    fragment_n: int | None
-    encrypted: bool
-    frame: MulticastFrame | None = None
-    open_gateways: list[Gateway] = field(default_factory=list)
-    sent_by: list[str] = field(default_factory=list)
-    refused: list[tuple[str, FailureCause]] = field(default_factory=list)
-    first_sent_us: int = 0
-    tries: int = 0
-
-
-class _Group:
-    """A group and its queue."""
-
-    def __init__(self, wanted: GroupAtNetwork, gateways: tuple[Gateway, ...], *, created: bool) -> None:
-        self.wanted = wanted
-        self.gateways = gateways
-        self.created = created
-        self.next_f_cnt = wanted.next_f_cnt
-        self.queue: deque[_Order] = deque()
-        self.under_way: _Order | None = None
-        self.not_before_us = 0
-        self.cipher = PayloadCipher(wanted.mc_app_s_key)
-        self.signer = FrameSigner(wanted.mc_net_s_key)
-        self.keys = GroupKeys(wanted.mc_addr, wanted.mc_app_s_key, wanted.mc_net_s_key)
-        self.releasing = False
-        self.frames_sent = 0
-        self.fragments_sent = 0
-        self.fragment_airtime_us = 0
-
-
-@dataclass(frozen=True, slots=True)
-class GroupAirtime:
-    """What went out for a group; each frame counts once, by however many gateways it was sent."""
-
-    group: DevEui
-    frames: int
-    fragments: int
-    fragment_airtime_us: int
 
 
 class MulticastQueues:
@@ -141,7 +53,8 @@ class MulticastQueues:
         self._gateways = gateways
         self._airtimes = airtimes
         self._send = send
-        self._groups: dict[DevEui, _Group] = {}
+        self.beacons = Beacons(timeline, band)
+        self._groups: dict[DevEui, GroupQueue] = {}
         self._gone: list[GroupAirtime] = []
 
     # Groups
@@ -170,7 +83,7 @@ class MulticastQueues:
             return
         same = old is not None and replace(wanted, next_f_cnt=old.wanted.next_f_cnt) == old.wanted
         if old is None or (not same and not (old.queue or old.under_way)):
-            made = _Group(wanted, gateways, created=old is None or old.created)
+            made = GroupQueue(wanted, gateways, created=old is None or old.created)
             if old is not None:
                 self._note(old)
             self._groups[wanted.dev_eui] = made
@@ -178,6 +91,8 @@ class MulticastQueues:
             why = "frames of the group are waiting with other keys or parameters"
             self._timeline.tell_at(at_us, GroupRefused(wanted.dev_eui, why, False))
             return
+        if wanted.session_class == "B":
+            self.beacons.begin(gateways)
         group = self._groups[wanted.dev_eui]
         group.releasing = False
         ready = GroupReady(
@@ -206,7 +121,7 @@ class MulticastQueues:
     def airtime(self) -> list[GroupAirtime]:
         """What went out, group by group."""
         total: dict[DevEui, GroupAirtime] = {}
-        for one in [*self._gone, *(_airtime(group) for group in self._groups.values())]:
+        for one in [*self._gone, *(group.airtime() for group in self._groups.values())]:
             had = total.get(one.group, GroupAirtime(one.group, 0, 0, 0))
             total[one.group] = GroupAirtime(
                 one.group,
@@ -230,7 +145,7 @@ class MulticastQueues:
         encrypted: bool,
     ) -> None:
         """Take a frame that has just arrived at the network server."""
-        order = _Order(effect_id, f_port, payload, f_cnt, not_before * 1000, fragment_n, encrypted)
+        order = Order(effect_id, f_port, payload, f_cnt, not_before * 1000, fragment_n, encrypted)
         group = self._groups.get(dev_eui)
         if self._reports.interrupted:
             self._fail(order, "connection lost")
@@ -256,7 +171,7 @@ class MulticastQueues:
                 self._fail(order, "flushed")
             group.queue.clear()
 
-    def _count(self, group: _Group, order: _Order) -> tuple[FailureCause, str, int | None] | None:
+    def _count(self, group: GroupQueue, order: Order) -> tuple[FailureCause, str, int | None] | None:
         """Give the frame its counter, or say why not."""
         if order.f_cnt is None:
             if self._settings.counter is Counter.CALLER:
@@ -264,7 +179,7 @@ class MulticastQueues:
             if order.encrypted:
                 return "refused", "an encrypted payload needs the counter it was encrypted for", None
             order.f_cnt = group.next_f_cnt
-        elif self._settings.counter is Counter.NETWORK:
+        elif self._settings.counter is Counter.NETWORK or group.wanted.network_counts:
             return "counter refused", "the network counts frames itself", None
         elif order.f_cnt < group.next_f_cnt:
             return "counter refused", f"counter {order.f_cnt} is used up", group.next_f_cnt
@@ -273,7 +188,7 @@ class MulticastQueues:
         group.next_f_cnt = order.f_cnt + 1
         return None
 
-    def _next(self, group: _Group) -> None:
+    def _next(self, group: GroupQueue) -> None:
         """Begin with the first frame in the queue."""
         if group.under_way is not None or not group.queue:
             self._drop_if_done(group)
@@ -288,7 +203,7 @@ class MulticastQueues:
         at_us = max(self._timeline.now_us, order.not_before_us, group.not_before_us)
         self._timeline.at(self._slot_us(group, at_us, order), self._turn, group)
 
-    def _turn(self, group: _Group) -> None:
+    def _turn(self, group: GroupQueue) -> None:
         """The turn of the next gateway of the frame under way."""
         order = group.under_way
         if order is None:
@@ -328,7 +243,7 @@ class MulticastQueues:
         self._finish(order, frame, end_us)
         self._next(group)
 
-    def _wait(self, group: _Group, order: _Order, gateway: Gateway, busy: bool) -> bool:
+    def _wait(self, group: GroupQueue, order: Order, gateway: Gateway, busy: bool) -> bool:
         """Try again when the gateway can; False: it has to be refused."""
         frame = order.frame
         if frame is None or not (busy or self._settings.waits_for_air) or order.tries >= _BUSY_TRIES:
@@ -344,7 +259,7 @@ class MulticastQueues:
         self._timeline.at(self._slot_us(group, again_us, order), self._turn, group)
         return True
 
-    def _finish(self, order: _Order, frame: MulticastFrame, end_us: int) -> None:
+    def _finish(self, order: Order, frame: MulticastFrame, end_us: int) -> None:
         refused_by = tuple(name for name, _ in order.refused)
         after_us = end_us - self._timeline.now_us
         if order.sent_by:
@@ -356,7 +271,7 @@ class MulticastQueues:
             detail = ", ".join(f"{name}: {why}" for name, why in order.refused)
             self._reports.outcome(Failed(order.effect_id, cause, detail), after_us)
 
-    def _frame(self, group: _Group, order: _Order) -> MulticastFrame:
+    def _frame(self, group: GroupQueue, order: Order) -> MulticastFrame:
         wanted = group.wanted
         f_cnt = order.f_cnt or 0
         phy_payload = seal(
@@ -381,7 +296,7 @@ class MulticastQueues:
             order.fragment_n,
         )
 
-    def _slot_us(self, group: _Group, at_us: int, order: _Order) -> int:
+    def _slot_us(self, group: GroupQueue, at_us: int, order: Order) -> int:
         """The first instant from then on at which the group's devices listen."""
         wanted = group.wanted
         if wanted.session_class == "C":
@@ -391,7 +306,7 @@ class MulticastQueues:
         slot = next_ping_slot(wanted.mc_addr, wanted.periodicity, at_us + gps_ahead_us, airtime_us)
         return slot.start_us - gps_ahead_us
 
-    def _as_allowed(self, wanted: GroupAtNetwork, old: _Group | None) -> GroupAtNetwork:
+    def _as_allowed(self, wanted: GroupAtNetwork, old: GroupQueue | None) -> GroupAtNetwork:
         """What the network makes of it: frequency and data rate may be its own; a counter never goes back."""
         settings = self._settings
         next_f_cnt = max(wanted.next_f_cnt, settings.first_f_cnt)
@@ -410,23 +325,16 @@ class MulticastQueues:
             raise NotFound(f"no gateway {', '.join(sorted(unknown))} at this network server")
         return tuple(gateway for gateway in self._gateways if not names or gateway.name in names)
 
-    def _drop_if_done(self, group: _Group) -> None:
+    def _drop_if_done(self, group: GroupQueue) -> None:
         if group.releasing and not group.queue and group.under_way is None:
             self._note(group)
             self._groups.pop(group.wanted.dev_eui, None)
 
-    def _note(self, group: _Group) -> None:
-        self._gone.append(_airtime(group))
+    def _note(self, group: GroupQueue) -> None:
+        self._gone.append(group.airtime())
 
-    def _fail(self, order: _Order, cause: FailureCause, detail: str = "", next_f_cnt: int | None = None) -> None:
+    def _fail(self, order: Order, cause: FailureCause, detail: str = "", next_f_cnt: int | None = None) -> None:
         self._reports.outcome(Failed(order.effect_id, cause, detail, next_f_cnt))
 
 
-def gps_ahead_of_unix_us(at_us: int) -> int:
-    """How far GPS time, counted from its own epoch, is from Unix time: negative."""
-    now = at_us // 1000
-    return (true_gps_ms(now) - now) * 1000
-
-
-def _airtime(group: _Group) -> GroupAirtime:
-    return GroupAirtime(group.wanted.dev_eui, group.frames_sent, group.fragments_sent, group.fragment_airtime_us)
+__all__ = ["GroupAtNetwork", "MulticastQueues"]

@@ -22,9 +22,10 @@ from fleetcast.simulator.air import Air
 from fleetcast.simulator.device import Device
 from fleetcast.simulator.device_keys import GroupKeys
 from fleetcast.simulator.fragment_stream import FragmentStream, Places, Progress, StreamKey
+from fleetcast.simulator.gps import gps_ahead_of_unix_us
 from fleetcast.simulator.listening import FRAG_INDEXES, Listening
 from fleetcast.simulator.lorawan import unseal
-from fleetcast.simulator.multicast import MulticastFrame, gps_ahead_of_unix_us
+from fleetcast.simulator.multicast_group import MulticastFrame
 from fleetcast.simulator.packages.fragmentation import FragmentSession, decoder_memory, scheme_of
 from fleetcast.simulator.packages.reception import Followed
 from fleetcast.simulator.quirks import Quirk

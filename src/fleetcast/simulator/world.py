@@ -22,7 +22,8 @@ from fleetcast.simulator.fleet import Fleet
 from fleetcast.simulator.gateways import Gateway, SubBandAirtime
 from fleetcast.simulator.heard import Failed, FailureCause, Heard, Joined, Uplink
 from fleetcast.simulator.lorawan import seal, unseal
-from fleetcast.simulator.multicast import GroupAirtime, GroupAtNetwork, MulticastFrame, MulticastQueues
+from fleetcast.simulator.multicast import MulticastQueues
+from fleetcast.simulator.multicast_group import GroupAirtime, GroupAtNetwork, MulticastFrame
 from fleetcast.simulator.multicast_reception import MulticastReception, Received, StreamReport
 from fleetcast.simulator.network_settings import NetworkSettings
 from fleetcast.simulator.radio_time import RadioTime
