@@ -193,7 +193,7 @@ def _session_answered(draft: Draft, i: int, answer: SessionAnswered, received_at
         return
     group = draft.group(draft.planned(i).group)
     if group.session == 1 or device.session == 0:
-        device.frames_when_armed = group.ledger.on_air
+        device.listening_from = group.ledger.on_air
     device.done |= Done.SESSION_SET | Done.CLOCK_CHECKED
     device.session = draft.group(draft.planned(i).group).session
     device.session_start_asked = 0

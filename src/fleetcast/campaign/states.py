@@ -186,8 +186,6 @@ class DeviceState(_Part):
     """Frames of its group's stream that were on the air when it began to listen."""
     frames_asked: int = 0
     """Frames of its group's stream that were on the air when the last status it answered was asked."""
-    frames_when_armed: int = 0
-    """The same, when it accepted its first class session of this transfer."""
     frames_at_change: int = 0
     """The same, for the first of its answers that said the present `missing`."""
     poll_answered: int = 0

@@ -103,7 +103,7 @@ def receiver(draft: Draft, i: int) -> Receiver:
         received=device.received if heard and trusted else None,
         frames_at_answer=device.frames_asked,
         silent=device.silent_polls >= SILENT_ROUNDS,
-        listening_from=device.frames_when_armed,
+        listening_from=device.listening_from,
         stuck_frames=max(0, device.frames_asked - device.frames_at_change) if heard else 0,
         memory_exhausted=Done.MEMORY_EXHAUSTED in device.done,
         memory_limit=profile.max_lost_fragments,
