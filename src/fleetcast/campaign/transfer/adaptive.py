@@ -85,6 +85,8 @@ def decide(
         return transfer.another_pass(ledger), SendMore(transfer.fragments)
     count = min(batch_size(transfer, ranked, devices.known), frames)
     uncoded = min(devices.uncoded_again, transfer.fragments, frames_left - count)
+    if count + uncoded == 0:
+        return transfer, _nothing_left(devices)
     return transfer.going_on(ledger, count, uncoded_again=uncoded), SendMore(count + uncoded)
 
 
@@ -153,6 +155,17 @@ def _stuck(receiver: Receiver, known: Outlook) -> bool:
 def _wants_rising(receiver: Receiver, known: Outlook, transfer: Transfer) -> bool:
     """Whether it joined after the uncoded fragments, heard coded ones since, and throws falling numbers away."""
     return receiver.listening_from >= transfer.fragments and known.heard > 0 and not receiver.takes_any_order
+
+
+def _nothing_left(devices: _Devices) -> Finish:
+    """Nothing more may be sent: who can't prove to be complete may be all the same, the others are given up."""
+    unproven = [one.index for one in devices.known if one.unprovable]
+    given_up = [one.index for one in devices.known if not one.unprovable]
+    return Finish(
+        Reason.USED_UP,
+        tuple(sorted([*devices.given_up, *devices.unheard, *given_up])),
+        tuple(sorted([*devices.unproven, *unproven])),
+    )
 
 
 def _finish(devices: _Devices, tally: Tally) -> Finish:
