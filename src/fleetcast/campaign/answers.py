@@ -6,7 +6,7 @@ and changes nothing.
 
 from __future__ import annotations
 
-from fleetcast.campaign import cleanup, flow, requests, status_rounds
+from fleetcast.campaign import cleanup, exchange, flow, phrasing, requests, status_rounds
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
@@ -57,6 +57,7 @@ def take(draft: Draft, i: int, meaning: Meaning, received_at: InstantMs) -> None
                 no_session=False,
             )  # fmt: skip
             status_rounds.status_told(draft, i, told)
+            _acknowledge(draft, i, meaning)
         case RebootAnswered():
             _reboot_answered(draft, i, meaning, received_at)
         case ImageTold():
@@ -126,8 +127,7 @@ def _frag_session_answered(draft: Draft, i: int, answer: FragSessionAnswered) ->
     if Done.FRAG_SAID not in device.done or Done.FRAG_SET in device.done or device.step > Step.FRAG_SESSION_SETUP:
         return
     # Once a delete was said, an answer to the setup before it is no longer true.
-    combined = draft.profile(i).commands_per_downlink > 1
-    if device.aside is Aside.FRAG_DELETE and device.aside_tries and not combined:
+    if device.aside is Aside.FRAG_DELETE and device.aside_tries and not requests.combines(draft, i):
         return
     if not flow.come_back(draft, i):
         return
@@ -180,6 +180,9 @@ def _session_answered(draft: Draft, i: int, answer: SessionAnswered, received_at
     may_retry = device.tries <= draft.plan.policy.msg_retries
     if answer.refused:
         missed = answer.start_missed or (answer.group_undefined and draft.now >= device.session_start_asked)
+        if missed and received_at + requests.tolerance_ms(draft, i) < device.session_start_asked:
+            flow.ask_for_time(draft, i, "the device says that a start ahead of now was missed")
+            return
         if missed and may_retry and flow.can_join(draft, i):
             device.talk, device.due, device.session_start_asked = Talk.WAITING, 0, 0
         else:
@@ -195,10 +198,20 @@ def _session_answered(draft: Draft, i: int, answer: SessionAnswered, received_at
     if group.session == 1 or device.session == 0:
         device.listening_from = group.ledger.on_air
     device.done |= Done.SESSION_SET | Done.CLOCK_CHECKED
-    device.session = draft.group(draft.planned(i).group).session
+    device.session = group.session
     device.session_start_asked = 0
     if device.step is Step.MC_SESSION:
         flow.advance(draft, i)
+
+
+def _acknowledge(draft: Draft, i: int, told: BlockReceived) -> None:
+    """A device repeats FragDataBlockReceivedReq until it is answered (TS004-2.0.0, 0x04)."""
+    if (
+        told.frag_index == draft.planned_group(draft.planned(i).group).frag_index
+        and Done.FRAG_SET in draft.device(i).done
+    ):
+        answer = phrasing.block_received(told.frag_index)
+        exchange.acknowledge(draft, i, requests.Request(Package.FRAGMENTATION, (answer,)))
 
 
 def _class(draft: Draft, i: int) -> str:
@@ -223,7 +236,8 @@ def _clock_off_s(
 def _reboot_answered(draft: Draft, i: int, answer: RebootAnswered, received_at: InstantMs) -> None:
     device = draft.device(i)
     if draft.campaign.status is Status.STOPPING:
-        cleanup.confirmed(draft, i, Undo.REBOOT, "")
+        if answer.seconds_left == -1:  # another number is a late answer to the order itself
+            cleanup.confirmed(draft, i, Undo.REBOOT, "")
         return
     if device.aside is Aside.CANCEL_REBOOT:
         if answer.seconds_left == -1:
@@ -239,20 +253,20 @@ def _reboot_answered(draft: Draft, i: int, answer: RebootAnswered, received_at: 
         flow.ask_for_time(draft, i, "DevRebootTimeReq refused: clock unknown, or the time had passed")
         return
     off_s = _clock_off_s(draft, i, answer.seconds_left, device.reboot_asked, received_at)
-    timed = device.step is Step.REBOOT_TIME
-    if off_s is not None and timed:
+    if off_s is not None and not answer.by_countdown:
         flow.ask_for_time(draft, i, off_s)
         return
     device = draft.edit(i)
     device.done |= Done.REBOOT_SET
-    if not timed:
+    if answer.by_countdown:
         device.reboot_asked = received_at + answer.seconds_left * 1000
     flow.advance(draft, i)
 
 
 def _image_told(draft: Draft, i: int, told: ImageTold) -> None:
     device = draft.device(i)
-    if device.step is not Step.IMAGE_CHECK or device.outcome is not Outcome.OPEN or device.talk is Talk.WAITING:
+    unasked = device.outcome is Outcome.OPEN and device.talk is Talk.WAITING
+    if device.step is not Step.IMAGE_CHECK or unasked or not flow.come_back(draft, i):
         return
     target = draft.plan.file.version if draft.plan.file is not None else None
     if told.status == IMAGE_VALID:
@@ -264,7 +278,7 @@ def _image_told(draft: Draft, i: int, told: ImageTold) -> None:
             flow.fail(draft, i, Cause.WRONG_IMAGE_VERSION, f"the image is 0x{told.version:08X}")
     elif told.status == _WRONG_HARDWARE_STATUS:
         flow.fail(draft, i, Cause.WRONG_HARDWARE, "the device says so of the image")
-    else:
+    elif not flow.stay_for_next_round(draft, i):
         flow.fail(draft, i, Cause.NO_VALID_IMAGE, "corrupt or unsigned" if told.status else "none stored")
 
 
@@ -274,7 +288,7 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
     hardware_differs = profile.hw_version is not None and told.hardware not in (profile.hw_version, 0)
     if device.step <= Step.KNOWN_VERSION:
         draft.edit(i).firmware_before = told.firmware
-        if device.step is not Step.KNOWN_VERSION or not flow.come_back(draft, i):
+        if not flow.come_back(draft, i):
             return
         if hardware_differs:
             draft.fail(i, Cause.WRONG_HARDWARE, f"0x{told.hardware:08X}")
@@ -284,7 +298,7 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
             draft.succeed(i)
         elif draft.planned(i).must_know_version and plan.file is not None and told.firmware != plan.file.base_version:
             draft.fail(i, Cause.WRONG_BASE_VERSION, f"runs 0x{told.firmware:08X}")
-        else:
+        elif device.step is Step.KNOWN_VERSION:
             flow.advance(draft, i)
         return
     if plan.type is not CampaignType.FIRMWARE:
@@ -298,12 +312,13 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
         return
     device = draft.edit(i)
     device.firmware_after = told.firmware
+    before = device.firmware_before if device.firmware_before >= 0 else draft.planned(i).known_version
     if not asked:
-        # Unasked, and not the target: some stacks put other bytes there. It is asked before it is believed.
-        device.not_before = min(device.not_before, draft.now)
-    elif hardware_differs:
+        # Some stacks put other bytes there, and it may not have rebooted yet: it is asked when that is due.
+        return
+    if hardware_differs:
         flow.fail(draft, i, Cause.WRONG_HARDWARE, f"0x{told.hardware:08X}")
-    elif device.firmware_before in (-1, told.firmware):
+    elif before in (None, told.firmware):
         flow.fail(draft, i, Cause.DID_NOT_REBOOT, f"still runs 0x{told.firmware:08X}")
     else:
         flow.fail(draft, i, Cause.WRONG_VERSION_RUNNING, f"0x{told.firmware:08X}")
@@ -313,8 +328,10 @@ def _new_firmware(draft: Draft, i: int) -> None:
     device = draft.device(i)
     if Done.RUNNING in device.done:
         return
-    if device.outcome is Outcome.OPEN:
+    in_time = draft.campaign.status in (Status.RUNNING, Status.PAUSED)
+    if device.outcome is Outcome.OPEN or (device.outcome is Outcome.BEHIND and in_time):
         device = draft.edit(i)
+        device.outcome, device.failure = Outcome.OPEN, None
         device.done |= Done.RUNNING | Done.TRANSFERRED
         if device.step < Step.VERSION_CHECK:
             device.step = Step.VERSION_CHECK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetcast.campaign import exchange
+from fleetcast.campaign import exchange, flow
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import CampaignEnded, FlushQueue, Record, RecordKind, ReleaseGroup
 from fleetcast.campaign.states import Aside, CampaignState, Done, Mode, Outcome, Status, Talk, Undo
@@ -10,6 +10,10 @@ from fleetcast.planning.facts import FirmwareCommand
 from fleetcast.planning.plan import CampaignType
 from fleetcast.protocol.packages import Package
 
+_NAMES = {
+    Undo.REBOOT: "the reboot time", Undo.IMAGE: "the image", Undo.FRAG_SESSION: "the fragmentation session",
+    Undo.GROUP: "the multicast group",
+}  # fmt: skip
 _LONGEST_MS = 7 * 24 * 3_600_000
 
 
@@ -31,21 +35,22 @@ def begin(draft: Draft, end_status: Status, why: str) -> None:
 def undo_of(draft: Draft, i: int) -> Undo:
     """What is to be undone at a device; nothing at one that was never touched, or runs the new version."""
     device, profile = draft.device(i), draft.profile(i)
-    if Done.RUNNING in device.done or device.outcome is Outcome.SUCCEEDED:
+    if Done.RUNNING in device.done:
         return Undo.NOTHING
     undo = Undo.NOTHING
-    managed = Package.FIRMWARE_MANAGEMENT in profile.packages
+    before = Done.SAID_BEFORE in device.done
+    managed = flow.speaks(draft, i, Package.FIRMWARE_MANAGEMENT)
     if managed and Done.REBOOT_SAID in device.done:
         undo |= Undo.REBOOT
     firmware = draft.plan.type is CampaignType.FIRMWARE
-    if firmware and managed and Done.FRAG_SAID in device.done:
+    if firmware and managed and (Done.FRAG_SAID in device.done or before):
         group = draft.group(draft.planned(i).group)
         knows = FirmwareCommand.DELETE_IMAGE in profile.firmware_commands
         if knows and group.ledger.handed_over:
             undo |= Undo.IMAGE
-    if Done.FRAG_SAID in device.done:
+    if Done.FRAG_SAID in device.done or before:
         undo |= Undo.FRAG_SESSION
-    if Done.GROUP_SAID in device.done:
+    if Done.GROUP_SAID in device.done or (before and not draft.planned(i).group_set_up):
         undo |= Undo.GROUP
     return undo
 
@@ -86,6 +91,7 @@ def confirmed(draft: Draft, i: int, undone: Undo, refused: str) -> None:
     device.tries, device.talk, device.due = 0, Talk.WAITING, 0
     if draft.planned(i).class_c_for_good and device.undo:
         device.due = draft.now + exchange.RETRY_AFTER_MS
+    _tell(draft, i)
 
 
 def gave_up(draft: Draft, i: int) -> None:
@@ -95,6 +101,15 @@ def gave_up(draft: Draft, i: int) -> None:
     device.undo_refused |= Undo(lowest)
     device.undo &= ~Undo(lowest)
     device.tries, device.talk, device.due = 0, Talk.WAITING, 0
+    _tell(draft, i)
+
+
+def _tell(draft: Draft, i: int) -> None:
+    device = draft.device(i)
+    if not device.undo:
+        left = ", ".join(_NAMES[one] for one in device.undo_refused)
+        text = f"clean-up not confirmed: {left} may still be there" if left else "clean-up confirmed"
+        draft.note(RecordKind.DEVICE, draft.planned(i).dev_eui, text)
 
 
 def may_end(draft: Draft) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fleetcast.campaign.causes import Cause, Failure
 from fleetcast.campaign.changes import Changes
 from fleetcast.campaign.effects import Effect, Record, RecordKind
-from fleetcast.campaign.states import CampaignState, DeviceState, GroupState, Outcome, Step, Talk
+from fleetcast.campaign.states import Aside, CampaignState, DeviceState, GroupState, Outcome, Step, Talk
 from fleetcast.campaign.table import Counts, State
 from fleetcast.instants import InstantMs
 from fleetcast.planning.facts import Profile
@@ -128,6 +128,7 @@ class Draft:
         device = self.edit(i)
         device.outcome = outcome
         device.failure = failure
+        device.aside = Aside.NONE
         quiet(device)
         if outcome is not Outcome.BEHIND:
             self.note(RecordKind.DEVICE, self.planned(i).dev_eui, str(failure) if failure else "succeeded")

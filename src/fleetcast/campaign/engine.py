@@ -6,6 +6,8 @@ changes (`State.apply`) and lets the effects out. The same state, event and inst
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fleetcast.campaign import (
     answers,
     cleanup,
@@ -41,7 +43,7 @@ from fleetcast.campaign.events import (
     UplinkHeard,
 )
 from fleetcast.campaign.interpretation import interpret
-from fleetcast.campaign.meanings import TimeAsked
+from fleetcast.campaign.meanings import BlockReceived, Meaning, TimeAsked
 from fleetcast.campaign.states import (
     LAST_STEP,
     Aside,
@@ -122,7 +124,8 @@ def _dispatch(draft: Draft, event: Event) -> None:
             if status is Status.PAUSED:
                 draft.edit_campaign().status = Status.RUNNING
                 draft.note(RecordKind.STATUS, "", f"resumed by {event.who}")
-                _drive_all(draft)
+                progression.resumed(draft)
+                _go_on(draft, range(len(draft.plan.groups)))
         case Stopped():
             if status in (Status.RUNNING, Status.PAUSED):
                 cleanup.begin(draft, Status.STOPPED, f"stopped by {event.who}")
@@ -133,17 +136,19 @@ def _dispatch(draft: Draft, event: Event) -> None:
             if i is not None:
                 hearing.forget_counter(draft.edit(i))
                 flow.lost_everything(draft, i, why="the device joined anew")
+                transmission.unanswered(draft, i)
         case ConnectionLost():
             draft.edit_campaign().lost_connections |= {event.connection}
         case ConnectionBack():
             draft.edit_campaign().lost_connections -= {event.connection}
-            _drive_all(draft)
+            _go_on(draft, (g for g, planned in enumerate(draft.plan.groups) if planned.connection == event.connection))
         case GroupReady():
             g = draft.state.group_of.get(event.group)
             if g is not None:
                 group_sessions.group_ready(
                     draft, g, event.next_f_cnt, event.frequency_hz, event.data_rate, created=event.created_by_us
                 )
+                _go_on(draft, (g,))
         case GroupRefused():
             g = draft.state.group_of.get(event.group)
             if g is not None and event.final:
@@ -153,7 +158,8 @@ def _dispatch(draft: Draft, event: Event) -> None:
         case ShareChanged():
             for g, planned in enumerate(draft.plan.groups):
                 if (planned.connection, planned.sub_band) == (event.connection, event.sub_band):
-                    draft.edit_group(g).share = event.share
+                    draft.edit_group(g).share = min(max(event.share, 0.0), 1.0)
+                    transmission.drive(draft, g)
         case TimePassed():
             _time_passed(draft)
     progression.progress(draft)
@@ -165,27 +171,44 @@ def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
     if not hearing.is_new(device, event.f_cnt):
         return
     device = draft.edit(i)
-    hearing.take(device, event.f_cnt, draft.now)
+    hearing.take(device, event.f_cnt, min(event.received_at, draft.now), since=draft.campaign.started)
     heard = interpret(event.f_port, event.payload, draft.profile(i), requests.spoken(device))
     if heard.ignored:
-        draft.note(RecordKind.IGNORED, event.dev_eui, heard.ignored)
+        _ignore(draft, i, heard.ignored)
     final = draft.campaign.status.final
     step, outcome = device.step, device.outcome
     for meaning in heard.meanings:
-        answers.take(draft, i, meaning, event.received_at)
+        _take(draft, i, meaning, event)
     if final:
         return
     flow.settle(draft, i)
     moved = (draft.device(i).step, draft.device(i).outcome) != (step, outcome)
-    asks_time = any(isinstance(meaning, TimeAsked) for meaning in heard.meanings)
-    # The answer to a time request goes first, and a class A device has room for one downlink.
-    if not asks_time or requests.listens_always(draft, i):
+    # The answer to a time request or a block received goes first, and a class A device has room for one downlink.
+    window_taken = any(isinstance(meaning, TimeAsked | BlockReceived) for meaning in heard.meanings)
+    late = draft.now - event.received_at > exchange.RETRY_AFTER_MS and draft.device(i).talk is not Talk.WAITING
+    if not late and (not window_taken or requests.listens_always(draft, i)):
         _opportunity(draft, i, answered=bool(heard.meanings), moved=moved)
     group = draft.planned(i).group
     if heard.meanings and draft.group(group).mode in (Mode.LISTENING, Mode.UNICAST):
         transmission.drive(draft, group)
     if draft.campaign.status is not Status.RUNNING or moved or draft.device(i).outcome is not outcome:
         progression.progress(draft)
+
+
+def _take(draft: Draft, i: int, meaning: Meaning, event: UplinkHeard) -> None:
+    """One command of an uplink; one that changes nothing was not expected."""
+    before, asked = draft.device(i).edited(), len(draft.effects)
+    answers.take(draft, i, meaning, event.received_at)
+    if draft.device(i) == before and len(draft.effects) == asked and not isinstance(meaning, TimeAsked):
+        _ignore(draft, i, f"FPort {event.f_port}: {type(meaning).__name__} not expected")
+
+
+def _ignore(draft: Draft, i: int, what: str) -> None:
+    """Counted, and told once per device."""
+    device = draft.edit(i)
+    device.ignored += 1
+    if device.ignored == 1:
+        draft.note(RecordKind.IGNORED, draft.planned(i).dev_eui, what)
 
 
 def _opportunity(draft: Draft, i: int, *, answered: bool, moved: bool) -> None:
@@ -223,6 +246,7 @@ def _use_grace(draft: Draft, i: int) -> None:
     device.grace_used += 1
     if device.grace_used > draft.plan.policy.stage_complete_delay and device.talk is Talk.WAITING:
         flow.end_of_grace(draft, i)
+        transmission.unanswered(draft, i)
 
 
 def _cancel_reboot_in_time(draft: Draft, i: int) -> None:
@@ -233,7 +257,6 @@ def _cancel_reboot_in_time(draft: Draft, i: int) -> None:
         or Done.VALID in device.done
         or device.step >= Step.REBOOT
         or device.aside is not Aside.NONE
-        or device.outcome not in (Outcome.OPEN, Outcome.BEHIND)
         or draft.campaign.status is not Status.RUNNING
         or device.talk in (Talk.REQUESTED, Talk.QUEUED)
     ):
@@ -258,9 +281,15 @@ def _reported(draft: Draft, event: DownlinkQueued | DownlinkSent | DownlinkFaile
             return
 
 
-def _drive_all(draft: Draft) -> None:
-    for g in range(len(draft.plan.groups)):
+def _go_on(draft: Draft, groups: Iterable[int]) -> None:
+    """Something that held these groups holds them no more: their streams, and devices that need no uplink first."""
+    for g in groups:
         transmission.drive(draft, g)
+        for i in draft.state.members[g]:
+            device = draft.device(i)
+            if device.talk is Talk.WAITING and device.outcome is Outcome.OPEN and requests.listens_always(draft, i):
+                flow.settle(draft, i)
+                exchange.opportunity(draft, i)
 
 
 def _time_passed(draft: Draft) -> None:
@@ -286,7 +315,8 @@ def _device_timer(draft: Draft, i: int) -> None:
     exchange.timer(draft, i)
     if exchange.gave_up(draft, i):
         _give_up(draft, i)
-        if draft.device(i).outcome is Outcome.OPEN and requests.listens_always(draft, i):
+        device = draft.device(i)
+        if (device.outcome is Outcome.OPEN or device.undo) and requests.listens_always(draft, i):
             exchange.opportunity(draft, i)
 
 

@@ -46,7 +46,8 @@ def opportunity(draft: Draft, i: int) -> None:
             if draft.now >= device.not_before and may_speak(draft, i) and requests.wanted(draft, i) is not None:
                 _take_turn(draft, i)
         case Talk.REQUESTED:
-            draft.edit(i).due = draft.now + draft.plan.policy.delivery_timeout_s * 1000
+            if not device.due:
+                draft.edit(i).due = draft.now + draft.plan.policy.delivery_timeout_s * 1000
         case Talk.SENT:
             if draft.now - device.since < answer_wait_ms(draft, i):
                 return
@@ -77,7 +78,11 @@ def may_speak(draft: Draft, i: int) -> bool:
         return False
     if campaign.status is Status.STOPPING:
         return bool(device.undo)
-    if campaign.status is not Status.RUNNING or device.outcome is not Outcome.OPEN:
+    if campaign.status is not Status.RUNNING:
+        return False
+    if device.aside is Aside.CANCEL_REBOOT:
+        return True
+    if device.outcome is not Outcome.OPEN:
         return False
     if device.aside is not Aside.NONE:
         return True
@@ -129,6 +134,24 @@ def say(draft: Draft, i: int) -> None:
         SendUnicast(
             device.effect, planned.dev_eui, request.package, f_port, request.commands, valid_until,
             always,
+        )
+    )  # fmt: skip
+
+
+def acknowledge(draft: Draft, i: int, request: Request) -> None:
+    """Say something that has no answer and needs none: it takes this opportunity, or the device asks again."""
+    planned, policy = draft.planned(i), draft.plan.policy
+    connection = draft.state.connection_of[planned.group]
+    lost = draft.state.connections[connection] in draft.campaign.lost_connections
+    if draft.campaign.status is not Status.RUNNING or lost or draft.campaign.unicast_after[connection] > draft.now:
+        return
+    _hold_turns(draft, connection, draft.now + policy.ucast_msg_delay_ms)
+    f_port = draft.profile(i).packages[request.package].f_port
+    until = draft.now + policy.delivery_timeout_s * 1000
+    always = requests.listens_always(draft, i)
+    draft.ask(
+        SendUnicast(
+            draft.new_effect_id(), planned.dev_eui, request.package, f_port, request.commands, until, always
         )
     )  # fmt: skip
 

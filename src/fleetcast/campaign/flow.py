@@ -96,7 +96,7 @@ def give_up(draft: Draft, i: int) -> None:
     match device.step:
         case Step.PACKAGE_VERSIONS:
             package = requests.unknown_package(draft, i)
-            if package is None or requests.indispensable(package):
+            if package is None or requests.indispensable(draft, i, package):
                 label = package.label.replace("_", " ") if package is not None else ""
                 draft.leave_behind(i, Cause.NO_ANSWER, f"{detail}, for {label}")
                 return
@@ -114,10 +114,10 @@ def give_up(draft: Draft, i: int) -> None:
             # An order that was carried out at once has no answer; the version check tells.
             device.done |= Done.REBOOT_SET
             advance(draft, i)
-        case step if step <= Step.MC_SESSION:
-            draft.leave_behind(i, Cause.NO_ANSWER, detail)
+        case _ if succeeded(draft, i):
+            draft.succeed(i)
         case _:
-            fail(draft, i, Cause.NO_ANSWER, detail)
+            draft.leave_behind(i, Cause.NO_ANSWER, detail)
 
 
 def end_of_grace(draft: Draft, i: int) -> None:
@@ -125,6 +125,20 @@ def end_of_grace(draft: Draft, i: int) -> None:
     request = requests.wanted(draft, i)
     said = f"{request.name}, until the grace was over" if request is not None else "until the grace was over"
     draft.leave_behind(i, Cause.NO_ANSWER, said)
+
+
+def stay_for_next_round(draft: Draft, i: int) -> bool:
+    """Without FEC a device that has no valid image stays for the next round, if its group still has one."""
+    group = draft.group(draft.planned(i).group)
+    transfer = group.transfer
+    if transfer.strategy != "carousel" or group.mode is Mode.OVER or transfer.passes >= transfer.passes_max:
+        return False
+    device = draft.edit(i)
+    quiet(device)
+    device.done &= ~Done.TRANSFERRED
+    device.missing = device.received = -1
+    device.step = Step.TRANSFER
+    return True
 
 
 def soak_over(draft: Draft, i: int) -> None:
@@ -142,7 +156,8 @@ def come_back(draft: Draft, i: int) -> bool:
     """A late answer: the device catches up while that can still work, else it is recorded as late."""
     if draft.device(i).outcome is not Outcome.BEHIND:
         return draft.device(i).outcome is Outcome.OPEN
-    if draft.campaign.status is not Status.RUNNING or not can_join(draft, i):
+    under_way = draft.campaign.status in (Status.RUNNING, Status.PAUSED)
+    if not under_way or (draft.device(i).step <= Step.TRANSFER and not can_join(draft, i)):
         draft.note(RecordKind.LATE, draft.planned(i).dev_eui, "answered too late to take part")
         return False
     device = draft.edit(i)
@@ -172,9 +187,15 @@ def can_join(draft: Draft, i: int) -> bool:
 
 
 def lost_everything(draft: Draft, i: int, *, why: str) -> None:
-    """A device joined anew or was reset before its transfer was done: nothing it had set up is known any more."""
+    """A device joined anew or was reset: before its transfer is done, nothing it had set up is known any more.
+
+    After that only a reboot that was not due yet is ordered anew; once it was due, this is what is expected.
+    """
     device = draft.device(i)
-    if device.outcome not in (Outcome.OPEN, Outcome.BEHIND) or device.step > Step.TRANSFER:
+    if device.outcome not in (Outcome.OPEN, Outcome.BEHIND):
+        return
+    if device.step > Step.TRANSFER:
+        _order_reboot_anew(draft, i)
         return
     had = device.done & (Done.GROUP_SAID | Done.FRAG_SAID)
     if not had and not draft.planned(i).group_set_up:
@@ -186,11 +207,23 @@ def lost_everything(draft: Draft, i: int, *, why: str) -> None:
     lost = Done.GROUP_SET | Done.REBOOT_SET | Done.REBOOT_SAID | Done.FRAG_SET | Done.FRAG_SAID | Done.SESSION_SET
     if Done.FRAG_SAID in device.done:
         device.session_cnt += 1
+    if had:
+        device.done |= Done.SAID_BEFORE
     device.done &= ~lost
     device.missing = device.received = -1
-    device.session = 0
+    device.session = device.session_start_asked = 0
     device.step, device.aside = Step.MC_GROUP_SETUP, Aside.NONE
     quiet(device)
+
+
+def _order_reboot_anew(draft: Draft, i: int) -> None:
+    device = draft.device(i)
+    if Done.REBOOT_SET not in device.done or draft.now + requests.tolerance_ms(draft, i) >= device.reboot_asked:
+        return
+    device = draft.edit(i)
+    device.done &= ~(Done.REBOOT_SET | Done.REBOOT_SAID)
+    device.step = Step.IMAGE_CHECK
+    advance(draft, i)
 
 
 def speaks(draft: Draft, i: int, package: Package) -> bool:
@@ -215,9 +248,14 @@ def _first_of_all(draft: Draft, i: int, device: DeviceState) -> Aside:
         return Aside.NONE
     if device.step is Step.MC_GROUP_SETUP and planned.replaces_group:
         return Aside.GROUP_DELETE
-    if device.step is Step.FRAG_SESSION_SETUP and planned.clear_frag_session:
+    if device.step is Step.FRAG_SESSION_SETUP and (planned.clear_frag_session or _may_stand(device)):
         return Aside.FRAG_DELETE
     return Aside.NONE
+
+
+def _may_stand(device: DeviceState) -> bool:
+    """Whether a version 1 fragmentation session of this campaign may stand: its setup is repeated after a delete."""
+    return Done.SAID_BEFORE in device.done and requests.version(device, Package.FRAGMENTATION) == 1
 
 
 def _version_due(draft: Draft, device: DeviceState) -> int:

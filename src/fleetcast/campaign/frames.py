@@ -37,6 +37,9 @@ def gate(draft: Draft, g: int, airtime_us: int) -> Gate:
     group, planned = draft.group(g), draft.planned_group(g)
     if group.next_f_cnt >= planned.end_f_cnt:
         return Gate.COUNTER_USED_UP
+    if group.share <= 0 and planned.duty_cycle < 1:
+        wake_at(draft, g, draft.plan.end)
+        return Gate.LATER if draft.now < draft.plan.end else Gate.SESSION_ENDS
     at = _earliest(draft, g, airtime_us)
     if at + airtime_us // 1000 > group.session_end:
         return Gate.SESSION_ENDS
@@ -82,6 +85,8 @@ def reported(draft: Draft, g: int, event: DownlinkQueued | DownlinkSent | Downli
             if event.next_f_cnt is not None:
                 group = draft.edit_group(g)
                 group.next_f_cnt = max(group.next_f_cnt, event.next_f_cnt)
+            elif draft.planned_group(g).network_counts:
+                draft.edit_group(g).next_f_cnt -= 1  # the network used none
             _resolve(draft, g, frame, sent=False, at=draft.now)
             _count_failure(draft, g, event.cause)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fleetcast.campaign import requests, status_rounds
+from fleetcast.campaign import exchange, requests, status_rounds
 from fleetcast.campaign.causes import Cause
-from fleetcast.campaign.draft import Draft
+from fleetcast.campaign.draft import Draft, quiet
 from fleetcast.campaign.effects import EnsureGroup, RecordKind
-from fleetcast.campaign.states import Aside, Done, Mode, Outcome, Step, Talk
+from fleetcast.campaign.states import Aside, Done, Mode, Outcome, Step
 from fleetcast.instants import InstantMs
 from fleetcast.planning.session_window import (
     longest_session_s,
@@ -40,7 +40,9 @@ def arm(draft: Draft, g: int, latest: InstantMs) -> None:
     group.session_start = start
     exponent = planned.session_timeout_exp
     if group.session > 1:
-        exponent = timeout_exponent(planned.transfer_s, planned.session_class)
+        left_s = max(1, (draft.plan.end - start) // 1000)
+        longest = min(max(planned.transfer_s, 1), left_s, longest_session_s(planned.session_class))
+        exponent = timeout_exponent(longest, planned.session_class)
     group.session_timeout_exp = exponent
     group.session_end = start + timeout_s(exponent, planned.session_class) * 1000
     if group.mode is Mode.READY or group.session > 1:
@@ -56,18 +58,28 @@ def arm_again(draft: Draft, g: int) -> bool:
     if not needy or draft.now >= latest:
         return False
     arm(draft, g, latest)
-    group = draft.edit_group(g)
-    left_s = max(1, (draft.plan.end - group.session_start) // 1000)
-    longest = min(max(planned.transfer_s, 1), left_s, longest_session_s(planned.session_class))
-    group.session_timeout_exp = timeout_exponent(longest, planned.session_class)
-    group.session_end = group.session_start + timeout_s(group.session_timeout_exp, planned.session_class) * 1000
-    draft.note(RecordKind.GROUP, planned.dev_eui, f"class session {group.session} is being set up")
-    for i in needy:
-        device = draft.edit(i)
-        device.done &= ~Done.SESSION_SET
-        device.step, device.aside = Step.MC_SESSION, Aside.NONE
-        device.talk, device.tries, device.due, device.effect = Talk.WAITING, 0, 0, 0
+    _tell_again(draft, g, needy)
     return True
+
+
+def move_start(draft: Draft, g: int, latest: InstantMs) -> None:
+    """The start has come and too few were told: settle a later one, and tell everyone again."""
+    arm(draft, g, latest)
+    _tell_again(draft, g, [i for i in draft.state.members[g] if status_rounds.receives(draft.device(i))])
+
+
+def _tell_again(draft: Draft, g: int, devices: list[int]) -> None:
+    group = draft.group(g)
+    dev_eui = draft.planned_group(g).dev_eui
+    draft.note(RecordKind.GROUP, dev_eui, f"class session {group.session} is being set up")
+    for i in devices:
+        device = draft.edit(i)
+        quiet(device)
+        device.done &= ~Done.SESSION_SET
+        device.session_start_asked = 0
+        device.step, device.aside = Step.MC_SESSION, Aside.NONE
+        if draft.planned(i).class_c_for_good:
+            device.due = max(draft.now + exchange.RETRY_AFTER_MS, requests.reachable_from(draft, i))
 
 
 def group_ready(draft: Draft, g: int, next_f_cnt: int, frequency_hz: int, data_rate: int, *, created: bool) -> None:
@@ -77,7 +89,7 @@ def group_ready(draft: Draft, g: int, next_f_cnt: int, frequency_hz: int, data_r
         return
     group = draft.edit_group(g)
     planned = draft.planned_group(g)
-    group.mode, group.effect = Mode.READY, 0
+    group.mode, group.effect, group.held = Mode.READY, 0, ""
     group.frequency_hz, group.data_rate, group.created_here = frequency_hz, data_rate, created
     if next_f_cnt > planned.end_f_cnt - 1:
         refuse_group(draft, g, f"its next FCntDown {next_f_cnt} lies outside the window that was planned")

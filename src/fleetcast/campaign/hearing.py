@@ -21,8 +21,8 @@ def is_new(device: DeviceState, f_cnt: int) -> bool:
     return behind != 0 and not device.seen >> (behind - 1) & 1
 
 
-def take(device: DeviceState, f_cnt: int, now: InstantMs) -> None:
-    """Note that the device spoke: contact, FCntUp, and the gap since it spoke last."""
+def take(device: DeviceState, f_cnt: int, at: InstantMs, *, since: InstantMs) -> None:
+    """Note that the device spoke at `at`: FCntUp, the gap since it spoke last, contact if that was after `since`."""
     ahead = f_cnt - device.f_cnt
     if device.f_cnt < 0 or ahead < -_WINDOW:
         device.f_cnt, device.seen = f_cnt, 0
@@ -32,12 +32,12 @@ def take(device: DeviceState, f_cnt: int, now: InstantMs) -> None:
         device.f_cnt = f_cnt
     else:
         device.seen |= 1 << (-ahead - 1)
-    if device.heard_at and now > device.heard_at:
-        gap_s = min((now - device.heard_at + 999) // 1000, 0xFFFFFFFF)
+    if device.heard_at and at > device.heard_at:
+        gap_s = min((at - device.heard_at + 999) // 1000, 0xFFFFFFFF)
         device.gaps = (device.gaps + struct.pack("<I", gap_s))[-4 * _GAPS_KEPT :]
         device.period_s = _period_s(device)
-    device.heard_at = now
-    device.heard = True
+    device.heard_at = max(device.heard_at, at)
+    device.heard = device.heard or at >= since
 
 
 def forget_counter(device: DeviceState) -> None:

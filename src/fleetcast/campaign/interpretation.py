@@ -130,9 +130,9 @@ def _meaning(command: Command) -> Meaning | None:
         case firmware_v1.DevVersionAns():
             return RunningTold(command.fw_version, command.hw_version)
         case firmware_v1.DevRebootTimeAns():
-            return _reboot(command.reboot_time, cancelled=0xFFFFFFFF)
+            return _reboot(command.reboot_time, cancelled=0xFFFFFFFF, by_countdown=False)
         case firmware_v1.DevRebootCountdownAns():
-            return _reboot(command.countdown, cancelled=0xFFFFFF)
+            return _reboot(command.countdown, cancelled=0xFFFFFF, by_countdown=True)
         case firmware_v1.DevUpgradeImageAns():
             return ImageTold(command.up_image_status, command.next_firmware_version)
         case firmware_v1.DevDeleteImageAns():
@@ -145,8 +145,8 @@ def _meaning(command: Command) -> Meaning | None:
             return None
 
 
-def _reboot(seconds: int, *, cancelled: int) -> RebootAnswered:
-    return RebootAnswered(None if seconds == 0 else -1 if seconds == cancelled else seconds)
+def _reboot(seconds: int, *, cancelled: int, by_countdown: bool) -> RebootAnswered:
+    return RebootAnswered(None if seconds == 0 else -1 if seconds == cancelled else seconds, by_countdown)
 
 
 def _session(

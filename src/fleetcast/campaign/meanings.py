@@ -68,6 +68,8 @@ class RebootAnswered:
     """DevRebootTimeAns or DevRebootCountdownAns; None: refused, -1: cancelled, else seconds left."""
 
     seconds_left: int | None
+    by_countdown: bool = False
+    """A countdown says nothing of the device's clock."""
 
 
 @dataclass(frozen=True, slots=True)

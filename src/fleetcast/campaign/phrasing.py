@@ -20,6 +20,7 @@ from fleetcast.protocol.ts006_firmware import v1 as firmware_v1
 from fleetcast.protocol.wire import Command
 
 CANCEL_REBOOT_TIME = 0xFFFFFFFF
+CANCEL_COUNTDOWN = 0xFFFFFF
 ZERO_KEY = bytes(16)
 ZERO_MIC = bytes(4)
 
@@ -135,6 +136,13 @@ def reboot_in(seconds: int, now: InstantMs, profile: Profile) -> Command:
     return reboot_at(now + seconds * 1000)
 
 
-def reboot_cancel() -> Command:
-    """DevRebootTimeReq that cancels."""
+def block_received(frag_index: int) -> Command:
+    """FragDataBlockReceivedAns: the server has heard that the block is complete (TS004-2.0.0, 0x04 down)."""
+    return fragmentation_v2.FragDataBlockReceivedAns(frag_index=frag_index)
+
+
+def reboot_cancel(profile: Profile) -> Command:
+    """DevRebootTimeReq that cancels; DevRebootCountdownReq for a device that knows only that."""
+    if FirmwareCommand.REBOOT_TIME not in profile.firmware_commands:
+        return firmware_v1.DevRebootCountdownReq(countdown=CANCEL_COUNTDOWN)
     return firmware_v1.DevRebootTimeReq(reboot_time=CANCEL_REBOOT_TIME)

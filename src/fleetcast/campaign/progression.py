@@ -21,7 +21,7 @@ from fleetcast.campaign.states import (
 )
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType
-from fleetcast.planning.policy import BelowThreshold, Setup, TransferUntil
+from fleetcast.planning.policy import BelowThreshold, LateStart, Setup, TransferUntil
 
 SLICE = 5_000
 """Devices worked off in one reaction where something concerns all; each slice is a commit of its own."""
@@ -72,7 +72,8 @@ def latest_end(draft: Draft, number: int) -> InstantMs:
     planned = draft.plan.stage_latest_ends[number - 1] if draft.plan.stage_latest_ends else draft.plan.end
     planned = min(planned, draft.plan.end)
     if stages_of(draft.plan)[number - 1] is Stage.MC_SESSION_SETUP:
-        starts = [draft.group(g).session_start for g in range(len(draft.plan.groups))]
+        groups = [draft.group(g) for g in range(len(draft.plan.groups))]
+        starts = [group.session_start for group in groups if group.mode is not Mode.REFUSED]
         if draft.plan.type is not CampaignType.MULTICAST_SETUP and any(starts):
             return min(max(starts), draft.plan.end)
     return planned
@@ -122,10 +123,49 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     if not over:
         _wake_at(draft, min(latest, draft.campaign.grace_until or latest))
         return False
+    if not lost and passed < draft.plan.needed and stage is Stage.MC_SESSION_SETUP and _given_start(draft):
+        if draft.plan.policy.late_start is LateStart.FAIL:
+            _fail_campaign(draft, f"{passed} devices were told by the session start, {draft.plan.needed} are needed")
+            return True
+        if _move_starts(draft):
+            return True
     if still_open:
         draft.edit_campaign().sweep = 0
         return True
     return _end_stage(draft, passed)
+
+
+def resumed(draft: Draft) -> None:
+    """A pause is over: session starts that passed in it, before enough devices were told, are settled anew."""
+    stages = stages_of(draft.plan)
+    number = stages.index(Stage.MC_SESSION_SETUP) + 1
+    short = draft.counts().passed(Step.MC_SESSION) < draft.plan.needed
+    if draft.plan.type is not CampaignType.MULTICAST_SETUP and draft.campaign.stage <= number and short:
+        _move_starts(draft)
+
+
+def _given_start(draft: Draft) -> bool:
+    """Whether a session start that the operator gave has come."""
+    return draft.plan.type is not CampaignType.MULTICAST_SETUP and any(
+        planned.session_start is not None and draft.group(g).session == 1 for g, planned in enumerate(draft.plan.groups)
+    )
+
+
+def _move_starts(draft: Draft) -> bool:
+    """Settle later session starts for groups whose start has passed; False where the time doesn't allow one."""
+    latest = draft.plan.end
+    if draft.plan.stage_latest_ends:
+        transfer_s = max(planned.transfer_s for planned in draft.plan.groups)
+        latest = min(latest, max(_latest_start(draft), draft.plan.stage_latest_ends[-1] - transfer_s * 1000))
+    late = [
+        g for g in range(len(draft.plan.groups))
+        if draft.group(g).mode is Mode.ARMED and draft.group(g).session_start <= draft.now
+    ]  # fmt: skip
+    if draft.now >= latest:
+        return False
+    for g in late:
+        group_sessions.move_start(draft, g, latest)
+    return bool(late)
 
 
 def _transfer_stage(draft: Draft, stage: Stage) -> bool:
@@ -137,10 +177,9 @@ def _transfer_stage(draft: Draft, stage: Stage) -> bool:
     if not over and draft.now < draft.plan.end:
         _wake_at(draft, draft.plan.end)
         return False
-    counts = draft.counts()
-    return _end_stage(
-        draft, counts.passed(Step.MC_SESSION if stage is Stage.DL_FRAGMENT else Step.TRANSFER), judge=False
-    )
+    passed = draft.counts().passed(Step.MC_SESSION if stage is Stage.DL_FRAGMENT else Step.TRANSFER)
+    fixed = all(planned.strategy == "fixed" for planned in draft.plan.groups)
+    return _end_stage(draft, passed, judge=stage is Stage.FRAG_SESSION_STATUS and fixed)
 
 
 def _last_stage(draft: Draft) -> bool:
@@ -231,6 +270,7 @@ def _end_stage(draft: Draft, succeeded: int, *, judge: bool = True) -> bool:
     number = campaign.stage
     record = _edit_record(campaign, number)
     record.ended, record.succeeded = draft.now, succeeded
+    record.not_needed = record.started == draft.now and _nothing_done(draft, record.stage)
     draft.note(RecordKind.STAGE, "", f"{number}/{len(campaign.stages)} over: {succeeded} devices succeeded")
     fails = draft.plan.policy.below_threshold is BelowThreshold.FAIL
     if judge and number < len(campaign.stages) and fails and succeeded < draft.plan.needed:
@@ -249,6 +289,16 @@ def _end_stage(draft: Draft, succeeded: int, *, judge: bool = True) -> bool:
     return True
 
 
+def _nothing_done(draft: Draft, stage: Stage) -> bool:
+    """Whether a stage that was over at once had nothing to do; a pipelined setup did its work before it was shown."""
+    groups = [draft.group(g) for g in range(len(draft.plan.groups))]
+    if stage is Stage.DL_FRAGMENT:
+        return not any(group.ledger.handed_over for group in groups)
+    if stage is Stage.FRAG_SESSION_STATUS:
+        return not any(group.poll for group in groups)
+    return draft.plan.policy.setup is Setup.STAGED or stage is Stage.FURTHER_ROUNDS
+
+
 def _close(draft: Draft) -> bool:
     campaign = draft.campaign
     ended = campaign.stages[-1].ended
@@ -261,7 +311,6 @@ def _close(draft: Draft) -> bool:
         _fail_campaign(draft, f"{succeeded} of {len(draft.plan.devices)} devices succeeded, below the threshold")
         return True
     _make_final(draft)
-    cleanup.release_groups(draft)
     cleanup.close(draft, draft.edit_campaign(), Status.SUCCEEDED)
     return False
 

@@ -63,6 +63,11 @@ def spoken(device: DeviceState) -> dict[Package, int]:
     return {package: version(device, package) or 1 for package in _SHIFT}
 
 
+def combines(draft: Draft, i: int) -> bool:
+    """Whether several commands of one package share a downlink to this device."""
+    return draft.plan.policy.setup is Setup.PIPELINED and draft.profile(i).commands_per_downlink > 1
+
+
 def packages_asked(draft: Draft, i: int) -> tuple[Package, ...]:
     """The packages whose versions this campaign must know, the indispensable ones first."""
     profile = draft.profile(i)
@@ -81,8 +86,10 @@ def unknown_package(draft: Draft, i: int) -> Package | None:
     return next((package for package in packages_asked(draft, i) if version(device, package) == 0), None)
 
 
-def indispensable(package: Package) -> bool:
+def indispensable(draft: Draft, i: int, package: Package) -> bool:
     """Whether a campaign can't go on with a device that doesn't answer for this package."""
+    if package is Package.FIRMWARE_MANAGEMENT:
+        return draft.planned(i).must_know_version
     return package in (Package.MULTICAST_SETUP, Package.FRAGMENTATION)
 
 
@@ -151,13 +158,13 @@ def wanted(draft: Draft, i: int) -> Request | None:
     device = draft.device(i)
     if draft.campaign.status is Status.STOPPING:
         return _undo(draft, i, device)
-    if device.outcome is not Outcome.OPEN:
+    if device.outcome is not Outcome.OPEN and device.aside is not Aside.CANCEL_REBOOT:
         return None
     planned, group = draft.planned(i), draft.planned_group(draft.planned(i).group)
     match device.aside:
         case Aside.FRAG_DELETE:
             delete = phrasing.frag_session_delete(group.frag_index)
-            if draft.profile(i).commands_per_downlink > 1:
+            if combines(draft, i):
                 return Request(Package.FRAGMENTATION, (delete, _frag_setup(draft, i)), Done.FRAG_SAID)
             return Request(Package.FRAGMENTATION, (delete,))
         case Aside.GROUP_DELETE:
@@ -165,7 +172,7 @@ def wanted(draft: Draft, i: int) -> Request | None:
         case Aside.RESYNC:
             return Request(Package.CLOCK_SYNC, (phrasing.resync(version(device, Package.CLOCK_SYNC) or 1),))
         case Aside.CANCEL_REBOOT:
-            return Request(Package.FIRMWARE_MANAGEMENT, (phrasing.reboot_cancel(),))
+            return Request(Package.FIRMWARE_MANAGEMENT, (phrasing.reboot_cancel(draft.profile(i)),))
         case Aside.STATUS:
             return Request(Package.FRAGMENTATION, (phrasing.frag_status(group.frag_index, everyone=True),))
         case Aside.NONE:
@@ -180,8 +187,7 @@ def wanted(draft: Draft, i: int) -> Request | None:
             return Request(Package.FIRMWARE_MANAGEMENT, (phrasing.running_version(),))
         case Step.MC_GROUP_SETUP:
             commands = [phrasing.group_setup(planned, group)]
-            several = draft.plan.policy.setup is Setup.PIPELINED and draft.profile(i).commands_per_downlink > 1
-            if several and draft.group(planned.group).session_start:
+            if combines(draft, i) and draft.group(planned.group).session_start:
                 commands.append(_session(draft, i))
             return Request(Package.MULTICAST_SETUP, tuple(commands), Done.GROUP_SAID)
         case Step.REBOOT_TIME:
@@ -285,7 +291,7 @@ def _planned_reboot(draft: Draft, i: int) -> Command:
 def _undo(draft: Draft, i: int, device: DeviceState) -> Request | None:
     planned, group = draft.planned(i), draft.planned_group(draft.planned(i).group)
     if Undo.REBOOT in device.undo:
-        return Request(Package.FIRMWARE_MANAGEMENT, (phrasing.reboot_cancel(),))
+        return Request(Package.FIRMWARE_MANAGEMENT, (phrasing.reboot_cancel(draft.profile(i)),))
     if Undo.IMAGE in device.undo:
         file = draft.plan.file
         target = file.version or 0 if file is not None else 0

@@ -57,7 +57,7 @@ def unanswered(draft: Draft, i: int) -> None:
 def _begin_sending(draft: Draft, g: int) -> bool:
     group = draft.group(g)
     stages = stages_of(draft.plan)
-    if Stage.DL_FRAGMENT not in stages or draft.campaign.stage <= stages.index(Stage.DL_FRAGMENT):
+    if Stage.DL_FRAGMENT not in stages or not _may_begin(draft, g, stages.index(Stage.DL_FRAGMENT) + 1):
         return False
     delay_s = first_fragment_delay_s(draft.plan.policy, group_sessions.tolerance_s(draft, g))
     first = group.session_start + int(delay_s * 1000)
@@ -67,8 +67,18 @@ def _begin_sending(draft: Draft, g: int) -> bool:
     if not any(requests.is_armed(draft, i) and draft.device(i).outcome is Outcome.OPEN for i in draft.state.members[g]):
         _finish(draft, g, "no device listens")
         return False
-    draft.edit_group(g).mode = Mode.SENDING
+    group = draft.edit_group(g)
+    group.mode, group.asks_next = Mode.ASKING if group.asks_next else Mode.SENDING, False
     return True
+
+
+def _may_begin(draft: Draft, g: int, stage: int) -> bool:
+    """Whether a group may send: the stage has come, or it starts before other groups and has enough of its devices."""
+    if draft.campaign.stage != stage - 1:
+        return draft.campaign.stage >= stage
+    members = draft.state.members[g]
+    ready = sum(requests.is_armed(draft, i) and draft.device(i).outcome is Outcome.OPEN for i in members)
+    return draft.now >= draft.group(g).session_start and 100 * ready >= draft.plan.threshold_percent * len(members)
 
 
 def _send_next(draft: Draft, g: int) -> bool:
@@ -113,9 +123,11 @@ def _not_now(draft: Draft, g: int, gate: frames.Gate) -> bool:
     if gate is frames.Gate.COUNTER_USED_UP:
         _finish(draft, g, "the announced window of FCntDown is used up")
         return False
+    asking = draft.group(g).mode is Mode.ASKING
     if not group_sessions.arm_again(draft, g):
         _finish(draft, g, "the time is over")
         return False
+    draft.edit_group(g).asks_next = asking
     return True
 
 

@@ -77,6 +77,8 @@ class PlannedDevice:
     """Delta: wait for that answer; another base fails the device."""
     expected_loss: float
     data_rate: int | None
+    known_version: int | None = None
+    """The firmware it ran when last known, however long ago."""
     replaces_group: DevEui | None = None
     """The group that must be deleted from its slot first: one of ours, used longest ago."""
     clear_frag_session: bool = False

@@ -354,6 +354,7 @@ class _Draft:
             must_know_version=question == "must know",
             expected_loss=loss_of(member),
             data_rate=device.data_rate,
+            known_version=device.firmware_version,
             replaces_group=replaces,
             clear_frag_session=bool(group.fragments) and group.frag_index in device.frag_indexes_in_use,
         )
