@@ -86,7 +86,7 @@ def test_every_command_on_a_page_prints_what_the_page_shows(page: Path, workplac
 
 def test_the_readme_has_examples_of_every_command_that_users_meet_first() -> None:
     shown = " ".join(example.command for example in examples(ROOT / "README.md"))
-    for name in ("version", "decode", "encode", "fragment", "assemble", "airtime", "bands"):
+    for name in ("version", "decode", "encode", "fragment", "assemble", "airtime", "bands", "rehearse"):
         assert f"fleetcast {name}" in shown
 
 

@@ -29,9 +29,8 @@ def rehearse(
 
     Examples:
 
-    \b
-      fleetcast rehearse --example > example.toml
-      fleetcast rehearse example.toml --seed 7 --json outcome.json --report report.html
+        fleetcast rehearse --example > example.toml
+        fleetcast rehearse example.toml --seed 7 --json outcome.json --report report.html
     """
     if example:
         from fleetcast.rehearsal.example import EXAMPLE

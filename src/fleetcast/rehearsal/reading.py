@@ -75,7 +75,7 @@ class Table:
         """Refuses keys that nobody asked for, naming the nearest ones there are."""
         for key in self._values:
             if key not in self._asked:
-                near = difflib.get_close_matches(key, self._asked, 3, 0.5)
+                near = difflib.get_close_matches(key, self._asked, 3, 0.6)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(self._asked))}"
                 raise self.wrong(key, f"unknown key; {hint}")
 
