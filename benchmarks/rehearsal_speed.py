@@ -22,13 +22,12 @@ import sys
 import time
 from pathlib import Path
 
-from process_memory import peak_mb
-
 from fleetcast.rehearsal.measure import measure
 from fleetcast.rehearsal.rehearse import Rehearsal, prepare
 from fleetcast.rehearsal.report import Report
 from fleetcast.rehearsal.scenario import Scenario
-from fleetcast.rehearsal.scenario_file import read
+from fleetcast.rehearsal.scenario_file import parse
+from process_memory import peak_mb
 
 DEVICES_PER_GATEWAY = 500
 LIMITS = {1_000: "10 s", 10_000: "60 s, 1 GB", 100_000: "600 s, 4 GB"}
@@ -53,7 +52,7 @@ class = "C"
 data_rate = 5
   [campaign.settings]
   setup = "pipelined"
-  ucast_msg_delay = 0.01
+  ucast_msg_delay_ms = 10
 [file]
 size_bytes = 100000
 version = "2.0.0.0"
@@ -71,7 +70,8 @@ PARTS = (
 
 def scenario(devices: int) -> Scenario:
     """The scenario of the figures at this size."""
-    return read(SCENARIO.format(devices=devices, gateways=max(1, devices // DEVICES_PER_GATEWAY)))
+    text = SCENARIO.format(devices=devices, gateways=max(1, devices // DEVICES_PER_GATEWAY))
+    return parse(text, "speed", Path())
 
 
 def play(devices: int) -> tuple[Report, Rehearsal]:
