@@ -70,6 +70,15 @@ class Draft:
             bool(device.undo) - bool(devices[i].undo) for i, device in self.changes.devices.items()
         )
 
+    def asked_singly(self, g: int) -> int:
+        """Devices of a group that are asked for their status by unicast, with the changes of this draft."""
+        devices, planned = self.state.devices, self.plan.devices
+        return self.state.asked_singly[g] + sum(
+            (device.aside is Aside.STATUS) - (devices[i].aside is Aside.STATUS)
+            for i, device in self.changes.devices.items()
+            if planned[i].group == g
+        )
+
     # Editing: copies, once per reaction.
 
     def edit_campaign(self) -> CampaignState:

@@ -26,7 +26,9 @@ from fleetcast.campaign.states import (
 )
 from fleetcast.planning.policy import Setup
 from fleetcast.protocol.packages import Package
+from fleetcast.protocol.ts005_multicast.v1 import McClassBSessionReq, McClassCSessionReq
 
+SESSION_REQUESTS = (McClassCSessionReq, McClassBSessionReq)
 RETRY_AFTER_MS = 10_000
 """The next sending goes at least this long after the last."""
 WINDOW_MS = 1_500
@@ -125,6 +127,9 @@ def say(draft: Draft, i: int) -> None:
     device.due = now + timeout_ms if window_open else 0
     valid_until = now + (timeout_ms if window_open else max(timeout_ms, 2000 * device.period_s))
     _remember_said(draft, i, device, request)
+    if any(isinstance(command, SESSION_REQUESTS) for command in request.commands):
+        # After the start it would only be refused: a network that still has it lets it go.
+        valid_until = max(min(valid_until, device.session_start_asked), now + 1)
     if device.aside is Aside.NONE:
         device.tries += 1
     else:
@@ -254,7 +259,7 @@ def _stage_allows(draft: Draft, step: Step) -> bool:
 
 def _remember_said(draft: Draft, i: int, device: DeviceState, request: Request) -> None:
     device.done |= request.said
-    if any(command.name in ("McClassCSessionReq", "McClassBSessionReq") for command in request.commands):
+    if any(isinstance(command, SESSION_REQUESTS) for command in request.commands):
         device.session_start_asked = requests.session_of(draft, i)[0]
     if request.name in ("DevRebootTimeReq", "DevRebootCountdownReq"):
         at = requests.reboot_instant(draft, i)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from fleetcast.campaign.changes import Changes
-from fleetcast.campaign.states import CampaignState, DeviceState, GroupState, Outcome, Step, Talk
+from fleetcast.campaign.states import Aside, CampaignState, DeviceState, GroupState, Outcome, Step, Talk
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import Plan
@@ -29,6 +29,7 @@ class State:
     """A campaign whole: its plan, its parts, and their index. Only `apply` alters it."""
 
     __slots__ = (
+        "asked_singly",
         "campaign", "connection_of", "connections", "counts", "deadlines", "device_of", "devices", "effects",
         "group_of", "groups", "members", "plan", "turns", "undoing",
     )  # fmt: skip
@@ -53,6 +54,10 @@ class State:
         self.turns: tuple[list[tuple[int, int]], ...] = tuple([] for _ in self.connections)
         self.undoing = sum(bool(device.undo) for device in devices)
         """Devices with something left to undo."""
+        self.asked_singly = [0] * len(groups)
+        """By group: devices that are asked for their status by unicast, and did not answer or give up yet."""
+        for planned, device in zip(plan.devices, devices, strict=True):
+            self.asked_singly[planned.group] += device.aside is Aside.STATUS
         for i, device in enumerate(devices):
             self.counts[device.outcome][device.step] += 1
             self._index_device(i, device)
@@ -67,6 +72,9 @@ class State:
             self.counts[old.outcome][old.step] -= 1
             self.counts[device.outcome][device.step] += 1
             self.undoing += bool(device.undo) - bool(old.undo)
+            if device.aside is not old.aside:
+                asked = (device.aside is Aside.STATUS) - (old.aside is Aside.STATUS)
+                self.asked_singly[self.plan.devices[i].group] += asked
             if old.effect and old.effect != device.effect:
                 self.effects.pop(old.effect, None)
             self.devices[i] = device

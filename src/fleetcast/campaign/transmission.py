@@ -10,7 +10,7 @@ from fleetcast.campaign import flow, frames, group_sessions, requests, status_ro
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
-from fleetcast.campaign.states import Aside, DeviceState, Done, Mode, Outcome, Stage, Status, Step, stages_of
+from fleetcast.campaign.states import DeviceState, Done, Mode, Outcome, Stage, Status, Step, stages_of
 from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.strategy import Decision, Finish, PollMulticast, PollUnicast, SendMore, Tally
 from fleetcast.planning.plan import PlannedGroup
@@ -40,9 +40,7 @@ def _step(draft: Draft, g: int) -> bool:
                 return False
             return _decide(draft, g)
         case Mode.UNICAST:
-            if any(draft.device(i).aside is Aside.STATUS for i in draft.state.members[g]):
-                return False
-            return _decide(draft, g)
+            return False if draft.asked_singly(g) else _decide(draft, g)
         case _:
             return False
 
