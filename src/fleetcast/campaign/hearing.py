@@ -24,6 +24,8 @@ def is_new(device: DeviceState, f_cnt: int) -> bool:
 def take(device: DeviceState, f_cnt: int, at: InstantMs, *, since: InstantMs) -> None:
     """Note that the device spoke at `at`: FCntUp, the gap since it spoke last, contact if that was after `since`."""
     ahead = f_cnt - device.f_cnt
+    # The counter tells of uplinks that were not heard in between: they were sent all the same.
+    spans = ahead if device.f_cnt >= 0 and ahead > 0 else 1
     if device.f_cnt < 0 or ahead < -_WINDOW:
         device.f_cnt, device.seen = f_cnt, 0
     elif ahead > 0:
@@ -33,7 +35,7 @@ def take(device: DeviceState, f_cnt: int, at: InstantMs, *, since: InstantMs) ->
     else:
         device.seen |= 1 << (-ahead - 1)
     if device.heard_at and at > device.heard_at:
-        gap_s = min((at - device.heard_at + 999) // 1000, 0xFFFFFFFF)
+        gap_s = min(-(-(at - device.heard_at) // (1000 * spans)), 0xFFFFFFFF)
         device.gaps = (device.gaps + struct.pack("<I", gap_s))[-4 * _GAPS_KEPT :]
         device.period_s = _period_s(device)
     device.heard_at = max(device.heard_at, at)
