@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from fleetcast.campaign.effects import SendFragment, SendFragmentUnicast, SendMulticast, SendUnicast
+from fleetcast.campaign.effects import SendFragment, SendMulticast, SendUnicast
 from fleetcast.errors import NotFound
 from fleetcast.fec import Decoder
 from fleetcast.identifiers import DevAddr, DevEui
@@ -132,12 +132,6 @@ def test_payloads_stay_clear_where_the_network_counts_or_encrypts() -> None:
     left = sealer(Policy(encrypt_disabled=True)).multicast(SendMulticast(1, GROUP, 201, (request,), 4, START))
     assert (counted.payload, counted.encrypted) == (request.encode(), False)
     assert (left.payload, left.encrypted) == (request.encode(), False)
-
-
-def test_a_fragment_for_one_device_is_the_same_fragment_in_clear() -> None:
-    planned = plan().groups[0]
-    payload = sealer().unicast_fragment(SendFragmentUnicast(1, OLD, GROUP, 201, 0, 1, START))
-    assert DataFragment.from_bytes(payload).data == DATA[: planned.fragment_bytes]
 
 
 def test_the_network_server_gets_the_session_keys_and_not_the_group_key() -> None:

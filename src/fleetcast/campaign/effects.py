@@ -56,19 +56,6 @@ class SendMulticast:
 
 
 @dataclass(frozen=True, slots=True)
-class SendFragmentUnicast:
-    """Send data fragment `n` to one device of a fragmentation session."""
-
-    effect_id: int
-    dev_eui: DevEui
-    group: DevEui
-    f_port: int
-    frag_index: int
-    n: int
-    valid_until: InstantMs
-
-
-@dataclass(frozen=True, slots=True)
 class EnsureGroup:
     """Have the multicast group at its network server; answered by GroupReady or GroupRefused."""
 
@@ -121,6 +108,5 @@ class CampaignEnded:
 
 
 Effect = (
-    SendUnicast | SendFragment | SendMulticast | SendFragmentUnicast | EnsureGroup | ReleaseGroup | FlushQueue | Record
-    | CampaignEnded
+    SendUnicast | SendFragment | SendMulticast | EnsureGroup | ReleaseGroup | FlushQueue | Record | CampaignEnded
 )  # fmt: skip

@@ -50,7 +50,8 @@ def explain_group(state: State, g: int, now: InstantMs) -> str:
     group, planned = state.groups[g], state.plan.groups[g]
     name = planned.name or planned.dev_eui
     if group.held:
-        return f"Group {name} is held ({group.held}); it is tried again at {_clock(group.due)}."
+        then = f"it is tried again at {_clock(group.due)}" if group.due else "it goes on when its network server has it"
+        return f"Group {name} is held ({group.held}); {then}."
     match group.mode:
         case Mode.UNKNOWN | Mode.ENSURING:
             return f"Group {name} waits for its network server to have it; nothing is said to its devices before."

@@ -88,11 +88,11 @@ class Policy:
     summary_report_timeout_s: int = 30
     """Longest wait for such a report."""
     retry_ineligible_gateways: bool = True
-    """Also gateways that can't send just now (ThingPark)."""
+    """Also gateways that can't send just now: passed on by ThingPark connections with each multicast, else unused."""
     time_sync_tolerance_s: int = 1
-    """AppTimeReq without AnsRequired isn't answered below this difference."""
+    """AppTimeReq without AnsRequired isn't answered below this difference: for the time service, not the engine."""
     encrypt_disabled: bool = False
-    """Leave multicast payloads in clear for the network server to encrypt, where both can."""
+    """Leave multicast payloads in clear for the network server to encrypt, where both can; for whoever seals them."""
     mcgroup_validity_coeff: float = 1.0
     """Widens the counter window of McGroupSetupReq."""
     fsize: int | None = None

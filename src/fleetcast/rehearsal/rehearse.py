@@ -18,7 +18,6 @@ from fleetcast.campaign.effects import (
     Record,
     ReleaseGroup,
     SendFragment,
-    SendFragmentUnicast,
     SendMulticast,
     SendUnicast,
 )
@@ -158,11 +157,6 @@ class Rehearsal:
                 world.send_unicast(
                     now, effect.effect_id, effect.dev_eui, effect.f_port, self._sealer.unicast(effect),
                     effect.valid_until, class_c=effect.class_c,
-                )  # fmt: skip
-            case SendFragmentUnicast():
-                world.send_unicast(
-                    now, effect.effect_id, effect.dev_eui, effect.f_port, self._sealer.unicast_fragment(effect),
-                    effect.valid_until, class_c=False,
                 )  # fmt: skip
             case SendFragment() | SendMulticast():
                 sealed = self._sealer.multicast(effect)

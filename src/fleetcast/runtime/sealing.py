@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from fleetcast.campaign.effects import SendFragment, SendFragmentUnicast, SendMulticast, SendUnicast
+from fleetcast.campaign.effects import SendFragment, SendMulticast, SendUnicast
 from fleetcast.errors import Damaged, NotFound
 from fleetcast.fec import Encoder
 from fleetcast.identifiers import DevAddr, DevEui
@@ -93,10 +93,6 @@ class Sealer:
     def unicast(self, effect: SendUnicast) -> bytes:
         """The FRMPayload for one device, in clear: the network server encrypts unicast payloads itself."""
         return encode(tuple(self._complete(command, effect) for command in effect.commands))
-
-    def unicast_fragment(self, effect: SendFragmentUnicast) -> bytes:
-        """A data fragment for one device alone, in clear."""
-        return self._streams[effect.group].fragment(effect.frag_index, effect.n)
 
     def multicast(self, effect: SendFragment | SendMulticast) -> SealedMulticast:
         """The payload for a group; under McAppSKey when the counter is ours to know and the policy doesn't forbid."""
