@@ -67,3 +67,8 @@ def test_many_frames_take_their_time_at_a_duty_cycle() -> None:
 )
 def test_bad_input_gets_one_line_on_what_to_do(arguments: tuple[object, ...], said: str) -> None:
     assert said in refusal("airtime", *arguments)
+
+
+def test_a_data_rate_that_carries_no_fragments_is_refused_by_that_name() -> None:
+    said = refusal("airtime", "--band", "AS923-1", "--dr", 0, "--fragment", 5, "--dwell")
+    assert said == "AS923-1 DR0 carries no fragments under these limits: use a higher data rate"

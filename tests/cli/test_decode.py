@@ -192,3 +192,12 @@ def test_an_empty_payload_in_a_log_holds_no_command() -> None:
 )
 def test_bad_input_gets_one_line_on_what_to_do(arguments: tuple[object, ...], said: str) -> None:
     assert said in refusal("decode", *arguments)
+
+
+def test_a_line_without_end_is_refused_and_the_next_one_is_read() -> None:
+    good = b'{"hex": "00", "port": 201, "direction": "down"}\n'
+    ended = fleetcast("decode", "--lines", stdin=b"[" * 3_000_000 + b"\n" + good)
+    first, second = ended.out.splitlines()
+    assert "line 1: the line is longer than 1048576 bytes" in first
+    assert "PackageVersionReq" in second
+    assert ended.code == 2

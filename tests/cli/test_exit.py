@@ -114,6 +114,22 @@ def test_a_reader_that_goes_away_is_no_error_message() -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("decode --lines <&-", "--lines reads from standard input, which is closed"),
+        ("decode -p 201 -d down <&-", "no payload given"),
+        ("bands >&-", "standard output is closed"),
+    ],
+)
+def test_closed_streams_get_one_line(command: str, said: str) -> None:
+    shell = f'"{sys.executable}" -m fleetcast {command}'
+    ended = subprocess.run(shell, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - ourselves
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 def test_ctrl_c_is_quiet() -> None:
     with start("decode", "--lines") as process:
         tell, hear, _ = streams_of(process)

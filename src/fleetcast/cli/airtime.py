@@ -137,6 +137,8 @@ def _frame_of_band(
         if way is Direction.UPLINK:
             raise BadArgument("fragments go down: leave --direction up out, or use --payload")
         largest = max_fragment_bytes(band, dr, repeater=repeater, dwell_limited=dwell)
+        if largest == 0:
+            raise BadArgument(f"{band} DR{dr} carries no fragments under these limits: use a higher data rate")
         if fragment > largest:
             raise BadArgument(f"a fragment of {fragment} bytes does not fit {band} DR{dr}: use 1 to {largest}")
     elif payload is not None and payload > limit:

@@ -20,6 +20,8 @@ NAMED_REDUNDANCY = {
 """Coded fragments per uncoded one, by the names that multicast groups are given."""
 
 _LONGEST_NUMBER = 20
+_LARGEST_INPUT = 64 << 20
+"""Bytes: many times the largest block, which has 16383 fragments of 255 bytes, as JSON. Devices never end."""
 
 
 class BadArgument(Invalid):
@@ -94,7 +96,8 @@ def parse_json(text: str, what: str = "") -> object:
 def read_file(path: Path, what: str = "file") -> bytes:
     """The content of a file that holds something. Raises FileUnusable."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_INPUT + 1)
     except FileNotFoundError:
         raise FileUnusable(f"{path}: there is no such {what}; check the name") from None
     except IsADirectoryError:
@@ -103,6 +106,8 @@ def read_file(path: Path, what: str = "file") -> bytes:
         raise FileUnusable(f"{path}: the {what} cannot be read ({error.strerror})") from None
     if not content:
         raise FileUnusable(f"{path}: the {what} is empty; nothing to do with it")
+    if len(content) > _LARGEST_INPUT:
+        raise FileUnusable(f"{path}: the {what} has more than {_LARGEST_INPUT} bytes; no device takes so much")
     return content
 
 
@@ -111,9 +116,11 @@ def read_standard_input(what: str) -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise BadArgument(f"no {what} given: write it as an argument, or pipe it in")
     try:
-        text = sys.stdin.read()
+        text: str = sys.stdin.read(_LARGEST_INPUT + 1)
     except UnicodeDecodeError:
         raise BadArgument(f"{what}: what comes from standard input is not UTF-8 text") from None
     if not text.strip():
         raise BadArgument(f"no {what} given: write it as an argument, or pipe it in; standard input was empty")
+    if len(text) > _LARGEST_INPUT:
+        raise BadArgument(f"{what}: more than {_LARGEST_INPUT} characters come from standard input; pipe in less")
     return text

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleetcast.cli.arguments import BadArgument, parse_hex, parse_json, read_standard_input
+from fleetcast.cli.arguments import BadArgument, parse_hex, read_standard_input
 from fleetcast.cli.dialect_options import (
     DirectionOption,
     PackageOption,
@@ -19,12 +17,13 @@ from fleetcast.cli.dialect_options import (
     defaults_of,
 )
 from fleetcast.cli.exit import ExitCode
+from fleetcast.cli.json_lines import answer_lines
 from fleetcast.cli.output import counted, print_json, print_line, print_table
-from fleetcast.errors import FleetcastError
 
 if TYPE_CHECKING:
     from fleetcast.cli.dialect import Dialect, DialectDefaults
 
+_EXAMPLE_LINE = '{"hex": "00", "port": 201, "direction": "down"}'
 _LONG_BYTES = 8
 """So many bytes stand on one line of a table."""
 
@@ -61,7 +60,7 @@ def decode(
     if lines:
         if payload is not None:
             raise BadArgument("--lines reads from standard input: leave the payload out")
-        if decode_lines(sys.stdin.buffer, defaults):
+        if answer_lines(lambda line: _decode_line(line, defaults), _EXAMPLE_LINE):
             raise typer.Exit(ExitCode.ASKED_WRONGLY)
         return
     dialect = defaults.dialect()
@@ -71,22 +70,6 @@ def decode(
         print_json(decoded_json(raw, dialect))
     else:
         _print(raw, dialect)
-
-
-def decode_lines(source: Iterable[bytes], defaults: DialectDefaults) -> int:
-    """Decode one JSON object a line and print one result a line; return how many could not be read."""
-    bad = 0
-    write, flush = sys.stdout.write, sys.stdout.flush
-    for number, line in enumerate(source, start=1):
-        try:
-            result = _decode_line(line, defaults)
-        except FleetcastError as error:
-            bad += 1
-            result = {"error": f"line {number}: {error}"}
-        write(json.dumps(result) + "\n")
-        # Whoever follows a log that still grows sees each result at once.
-        flush()
-    return bad
 
 
 def decoded_json(payload: bytes, dialect: Dialect) -> dict[str, object]:
@@ -119,20 +102,12 @@ def decoded_json(payload: bytes, dialect: Dialect) -> dict[str, object]:
     return result
 
 
-def _decode_line(line: bytes, defaults: DialectDefaults) -> dict[str, object]:
-    try:
-        asked = parse_json(line.decode().strip())
-    except UnicodeDecodeError:
-        raise BadArgument("the line is not UTF-8 text") from None
-    if not isinstance(asked, dict):
-        raise BadArgument(
-            'the line is not an object: write for example {"hex": "00", "port": 201, "direction": "down"}'
-        )
-    payload = asked.get("hex")
+def _decode_line(line: Mapping[str, object], defaults: DialectDefaults) -> dict[str, object]:
+    payload = line.get("hex")
     if not isinstance(payload, str):
         raise BadArgument('the line has no "hex": write for example "hex": "00"')
     # A frame without a payload is nothing wrong in a log.
-    return decoded_json(parse_hex(payload) if payload else b"", defaults.of(asked))
+    return decoded_json(parse_hex(payload) if payload else b"", defaults.of(line))
 
 
 def _print(payload: bytes, dialect: Dialect) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,13 +17,15 @@ from fleetcast.cli.dialect_options import (
     defaults_of,
 )
 from fleetcast.cli.exit import ExitCode
+from fleetcast.cli.json_lines import answer_lines
 from fleetcast.cli.output import print_json, print_line
-from fleetcast.errors import FleetcastError
 
 if TYPE_CHECKING:
-    from fleetcast.cli.dialect import Dialect, DialectDefaults
+    from fleetcast.cli.dialect import Dialect
     from fleetcast.protocol.packages import Package
     from fleetcast.protocol.wire import Command
+
+_EXAMPLE_LINE = '{"commands": [{"name": "PackageVersionReq"}], "port": 201, "direction": "down"}'
 
 
 def encode(
@@ -61,7 +61,7 @@ def encode(
     if lines:
         if commands is not None:
             raise BadArgument("--lines reads from standard input: leave the commands out")
-        if encode_lines(sys.stdin.buffer, defaults, token):
+        if answer_lines(lambda line: {"hex": encoded(line, defaults.of(line), token).hex()}, _EXAMPLE_LINE):
             raise typer.Exit(ExitCode.ASKED_WRONGLY)
         return
     dialect = defaults.dialect()
@@ -71,30 +71,6 @@ def encode(
         print_json({"hex": payload.hex()})
     else:
         print_line(payload.hex())
-
-
-def encode_lines(source: Iterable[bytes], defaults: DialectDefaults, token: int | None) -> int:
-    """Encode one JSON object a line and print one result a line; return how many could not be written."""
-    bad = 0
-    for number, line in enumerate(source, start=1):
-        try:
-            result = {"hex": _encode_line(line, defaults, token).hex()}
-        except FleetcastError as error:
-            bad += 1
-            result = {"error": f"line {number}: {error}"}
-        sys.stdout.write(json.dumps(result) + "\n")
-        sys.stdout.flush()
-    return bad
-
-
-def _encode_line(line: bytes, defaults: DialectDefaults, token: int | None) -> bytes:
-    try:
-        asked = parse_json(line.decode().strip())
-    except UnicodeDecodeError:
-        raise BadArgument("the line is not UTF-8 text") from None
-    if not isinstance(asked, dict):
-        raise BadArgument('the line is not an object: write for example {"commands": [], "port": 201, …}')
-    return encoded(asked, defaults.of(asked), token)
 
 
 def encoded(value: object, dialect: Dialect, token: int | None = None) -> bytes:

@@ -39,6 +39,8 @@ _BY_FAMILY: dict[type[FleetcastError], ExitCode] = {
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; raises only what is a bug."""
+    if sys.stdout is None:
+        return _complain("standard output is closed: redirect it to a file or to /dev/null", ExitCode.ASKED_WRONGLY)
     try:
         outcome = get_command(app).main(args=list(arguments), prog_name=app.info.name, standalone_mode=False)
         sys.stdout.flush()
@@ -73,5 +75,6 @@ def _complain_about_usage(error: typer.TyperException) -> int:
 
 def _complain(text: str, code: ExitCode) -> ExitCode:
     one_line = " ".join(text.split())
-    sys.stderr.write(f"fleetcast: {one_line}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"fleetcast: {one_line}\n")
     return code

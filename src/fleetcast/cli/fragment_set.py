@@ -95,12 +95,14 @@ class FragmentSet:
         for name in ("scheme", "sha256"):
             if not isinstance(value.get(name), str):
                 raise NotAFragmentSet(f"{name} is missing from the description; run `fleetcast fragment` anew")
+        count, coded_count = _number(value, "fragment_count"), _number(value, "coded_count")
+        _check_numbers(fragments, count, coded_count)
         return cls(
-            fragment_count=_number(value, "fragment_count"),
+            fragment_count=count,
             fragment_size=_number(value, "fragment_size"),
             padding=_number(value, "padding"),
             scheme=value["scheme"],
-            coded_count=_number(value, "coded_count"),
+            coded_count=coded_count,
             sha256=value["sha256"],
             fragments=dict(sorted(fragments.items())),
         )
@@ -156,6 +158,22 @@ def _text(path: Path) -> str:
         raise NotAFragmentSet(
             f"{path}: this is not what `fleetcast fragment` writes; name its directory or its JSON"
         ) from None
+
+
+def _check_numbers(fragments: Mapping[int, bytes], count: int, coded_count: int) -> None:
+    from fleetcast.fec.parity_matrix import MAX_FRAGMENT_NUMBER, check_fragment_count
+
+    sent = check_fragment_count(count) + coded_count
+    if sent > MAX_FRAGMENT_NUMBER:
+        raise NotAFragmentSet(
+            f"the description counts {sent} fragments, and numbers end at {MAX_FRAGMENT_NUMBER}; "
+            "run `fleetcast fragment` anew"
+        )
+    for n in fragments:
+        if not 1 <= n <= sent:
+            raise NotAFragmentSet(
+                f"fragment {n} is not one of the {sent} that the description counts; run `fleetcast fragment` anew"
+            )
 
 
 def _number(value: Mapping[str, object], name: str) -> int:
