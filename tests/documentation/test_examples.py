@@ -6,6 +6,7 @@ another installation to run them with (CI: one made by a plain `pip install .`).
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -103,7 +104,7 @@ def test_the_examples_in_every_help_text_run(workplace: Path) -> None:
     commands = [command.callback for command in app.registered_commands]
     for command in commands:
         assert command is not None
-        shown = re.findall(r"^\s{8}(fleetcast .*)$", command.__doc__ or "", re.MULTILINE)
+        shown = re.findall(r"^ +(fleetcast .*)$", inspect.getdoc(command) or "", re.MULTILINE)
         assert shown, f"{command.__name__} has no examples in its help"
         for line in shown:
             ended = run(line, workplace)
