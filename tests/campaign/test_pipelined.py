@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fleetcast.campaign.states import Mode
 from fleetcast.planning.policy import Policy, Setup
-from fleetcast.protocol.ts005_multicast import v1 as mc
-from tests.campaign.direct import FRAG_OK, Hand
+from tests.campaign.direct import FRAG_OK, Hand, session_ok
 from tests.campaign.toy_fleet import plan_for
 
 
@@ -17,11 +16,7 @@ def test_a_device_that_was_never_heard_does_not_hold_up_the_session_of_the_other
     for i in (0, 1):
         toy.set_up(i)
         toy.hear(FRAG_OK, i=i, port=201)
-        left_s = (start - toy.now) // 1000
-        ok = mc.McClassCSessionAns(
-            mc_group_undefined=False, freq_error=False, dr_error=False, mc_group_id=0, time_to_start=left_s
-        )
-        toy.hear(ok.encode(), i=i, port=200)
+        toy.hear(session_ok((start - toy.now) // 1000), i=i, port=200)
     assert toy.campaign.stage == 1, "the third one's grace goes on beyond the session start"
     toy.now = start - 1000
     toy.wait(30)

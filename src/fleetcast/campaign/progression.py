@@ -68,10 +68,15 @@ def begin(draft: Draft) -> None:
 
 
 def latest_end(draft: Draft, number: int) -> InstantMs:
-    """The latest end of a stage; the one before the transfer ends at the session start at the latest."""
+    """The latest end of a stage; the one before the transfer ends at the session start at the latest.
+
+    So do all setup stages where the session start was settled with the first of them (`pipelined`): those still open
+    must not hold up a session in which the others listen already.
+    """
     planned = draft.plan.stage_latest_ends[number - 1] if draft.plan.stage_latest_ends else draft.plan.end
     planned = min(planned, draft.plan.end)
-    if stages_of(draft.plan)[number - 1] is Stage.MC_SESSION_SETUP:
+    stage, pipelined = stages_of(draft.plan)[number - 1], draft.plan.policy.setup is Setup.PIPELINED
+    if stage is Stage.MC_SESSION_SETUP or (pipelined and stage in LAST_STEP):
         groups = [draft.group(g) for g in range(len(draft.plan.groups))]
         starts = [group.session_start for group in groups if group.mode is not Mode.REFUSED]
         if draft.plan.type is not CampaignType.MULTICAST_SETUP and any(starts):
