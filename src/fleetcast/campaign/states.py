@@ -6,10 +6,9 @@ exchanges them.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag, StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
 from fleetcast.campaign.causes import Failure
 from fleetcast.campaign.transfer.ledger import Ledger
@@ -138,10 +137,12 @@ class Undo(IntFlag):
 
 class _Part:
     __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
 
     def edited(self) -> Self:
         """A copy to be altered."""
-        return copy.copy(self)
+        # Every event copies a part or two: `copy.copy` takes four times as long.
+        return type(self)(*[getattr(self, name) for name in self.__match_args__])
 
 
 @dataclass(slots=True)
@@ -319,12 +320,16 @@ class CampaignState(_Part):
     lost_connections: frozenset[str] = frozenset()
 
 
+_SETUP_ALONE = (Stage.MC_GROUP_SETUP, Stage.MC_SESSION_SETUP)
+_SEVEN = tuple(Stage)
+_SIX = tuple(stage for stage in Stage if stage is not Stage.REBOOT_TIME_SETUP)
+
+
 def stages_of(plan: Plan) -> tuple[Stage, ...]:
     """The stages a campaign has, in order: two, six, or seven with a reboot time."""
     if plan.type is CampaignType.MULTICAST_SETUP:
-        return (Stage.MC_GROUP_SETUP, Stage.MC_SESSION_SETUP)
-    every = tuple(Stage)
-    return every if plan.reboot_at is not None else tuple(s for s in every if s is not Stage.REBOOT_TIME_SETUP)
+        return _SETUP_ALONE
+    return _SIX if plan.reboot_at is None else _SEVEN
 
 
 LAST_STEP: dict[Stage, Step] = {
