@@ -21,6 +21,8 @@ import numpy as np
 from fleetcast.fec import Encoder, Implementation, Scheme, available
 
 CASES = ((100_000, 100, 0.30), (256_000, 100, 0.50), (500_000, 200, 1.00))
+SHOWN = ((100_000, 100, 0.05), (20_000, 50, 0.30), (20_000, 50, 0.05), (2_400, 48, 0.20))
+"""Smaller or less redundant: without a target."""
 TARGETS = {"kernel": 20.0, "numpy": 1.3}
 RUNS = 11
 
@@ -65,7 +67,7 @@ def against_the_baseline() -> bool:
     reached = True
     print(f"{'block':>10} {'size':>5} {'coded':>6} {'scheme':<12}" + f"{'baseline':>12}", end="")
     print("".join(f"{name:>14} {'times':>7}" for name in available()))
-    for block_bytes, size, redundancy in CASES:
+    for block_bytes, size, redundancy in CASES + SHOWN:
         data = np.random.default_rng(1).bytes(block_bytes)
         m = block_bytes // size
         count = round(m * redundancy)
@@ -88,10 +90,10 @@ def against_the_baseline() -> bool:
             print(f"{block_bytes:>10} {size:>5} {count:>6} {scheme:<12}{base:>9.2f} ms", end="")
             for name in available():
                 ratio = base / median(times[name])
-                reached &= ratio >= TARGETS[name]
+                reached &= ratio >= TARGETS[name] or (block_bytes, size, redundancy) in SHOWN
                 print(f"{median(times[name]):>11.3f} ms {ratio:>6.1f}x", end="")
             print()
-    print("targets: kernel 20x, numpy 1.3x:", "reached" if reached else "NOT REACHED")
+    print(f"targets of the first {len(CASES)} blocks: kernel 20x, numpy 1.3x:", "reached" if reached else "NOT REACHED")
     return reached
 
 
