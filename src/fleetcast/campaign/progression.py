@@ -242,6 +242,8 @@ def _leave_behind_open(draft: Draft) -> bool:
     for i in range(first, end):
         device = draft.device(i)
         if device.outcome is Outcome.OPEN and device.step <= last:
+            if stage in LAST_STEP and late and _may_join_late(draft, i):
+                continue
             failure = _why_open(draft, device, late=late)
             draft.leave_behind(i, failure.cause, failure.detail)
     campaign = draft.edit_campaign()
@@ -253,6 +255,14 @@ def _leave_behind_open(draft: Draft) -> bool:
     if stage is Stage.FURTHER_ROUNDS:
         return _end_stage(draft, counts.at(Outcome.SUCCEEDED), judge=False)
     return _end_stage(draft, counts.passed(last))
+
+
+def _may_join_late(draft: Draft, i: int) -> bool:
+    """Whether a device that is told too late can join the class session that is about to begin, or under way."""
+    if draft.plan.type is CampaignType.MULTICAST_SETUP or draft.now >= draft.plan.end:
+        return False
+    group = draft.group(draft.planned(i).group)
+    return group.session_start > 0 and draft.now >= group.session_start and flow.can_join(draft, i)
 
 
 def _why_open(draft: Draft, device: DeviceState, *, late: bool) -> Failure:

@@ -41,8 +41,12 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     device.frames_asked = asked_at
     if told.missing != earlier_missing:
         device.frames_at_change = asked_at
-    if told.received == 0 and asked_at >= _FRAMES_THAT_MUST_REACH:
-        draft.leave_behind(i, Cause.WRONG_ROOT_KEY, f"suspected: set up, and none of {asked_at} fragments received")
+    if told.received == 0 and asked_at - device.listening_from >= _FRAMES_THAT_MUST_REACH:
+        draft.leave_behind(
+            i,
+            Cause.WRONG_ROOT_KEY,
+            f"suspected: set up, and none of {asked_at - device.listening_from} fragments received",
+        )
         return
     if told.memory_error:
         device.done |= Done.MEMORY_EXHAUSTED
