@@ -29,6 +29,8 @@ SLICE = 5_000
 
 def progress(draft: Draft) -> None:
     """Go as far as the campaign can go now."""
+    if draft.campaign.status is Status.RUNNING and not draft.may_move_campaign():
+        return
     while _step(draft):
         pass
 
@@ -128,8 +130,8 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     if not over:
         _wake_at(draft, min(latest, draft.campaign.grace_until or latest))
         return False
-    if not lost and passed < draft.plan.needed and stage is Stage.MC_SESSION_SETUP and _given_start(draft):
-        if draft.plan.policy.late_start is LateStart.FAIL:
+    if not lost and still_open and _start_came_too_early(draft, counts.passed(Step.MC_SESSION)):
+        if draft.plan.policy.late_start is LateStart.FAIL and _given_start(draft):
             _fail_campaign(draft, f"{passed} devices were told by the session start, {draft.plan.needed} are needed")
             return True
         if _move_starts(draft):
@@ -138,6 +140,14 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
         draft.edit_campaign().sweep = 0
         return True
     return _end_stage(draft, passed)
+
+
+def _start_came_too_early(draft: Draft, armed: int) -> bool:
+    """Whether a session start has come, given or computed, and fewer devices than the threshold asks for are armed."""
+    if draft.plan.type is CampaignType.MULTICAST_SETUP or armed >= draft.plan.needed:
+        return False
+    groups = [draft.group(g) for g in range(len(draft.plan.groups))]
+    return any(group.mode is Mode.ARMED and group.session_start <= draft.now for group in groups)
 
 
 def resumed(draft: Draft) -> None:
