@@ -23,8 +23,10 @@ class _HexIdentifier(str):
 
     @classmethod
     def from_int(cls, value: int) -> Self:
-        """The identifier with this number, most significant digit first."""
-        return cls(f"{value:0{cls._digits}X}")
+        """The identifier with this number, most significant digit first; raises Invalid for one with more digits."""
+        if not 0 <= value < 1 << 4 * cls._digits:
+            raise Invalid(f"{value} is not a {cls._what}: allowed 0 to {(1 << 4 * cls._digits) - 1}")
+        return super().__new__(cls, f"{value:0{cls._digits}X}")
 
     def __int__(self) -> int:
         return int(str(self), 16)
@@ -47,4 +49,4 @@ class DevAddr(_HexIdentifier):
 
     def wire(self) -> bytes:
         """The four bytes as they travel: least significant first."""
-        return int(self).to_bytes(4, "little")
+        return bytes.fromhex(self)[::-1]

@@ -63,6 +63,20 @@ class Draft:
             of[device.outcome][device.step] += 1
         return Counts(tuple(tuple(row) for row in of))
 
+    def may_move_campaign(self) -> bool:
+        """Whether anything that stages and their ends depend on has changed, or the campaign's own instant has come.
+
+        Most events are about one device and leave all that as it was.
+        """
+        changes = self.changes
+        if changes.campaign is not None or changes.groups or self.now >= self.state.campaign.due:
+            return True
+        devices = self.state.devices
+        return any(
+            device.step is not devices[i].step or device.outcome is not devices[i].outcome
+            for i, device in changes.devices.items()
+        )
+
     def undoing(self) -> int:
         """Devices with something left to undo, with the changes of this draft."""
         devices = self.state.devices

@@ -23,7 +23,7 @@ from fleetcast.protocol.packages import Direction
 from fleetcast.secret import Secret
 from fleetcast.simulator.chance import key
 
-_SESSIONS_READY = 4096
+_SESSIONS_READY = 131_072
 _GROUPS_READY = 1024
 _NET_ID_BITS = 0x26 << 24
 
