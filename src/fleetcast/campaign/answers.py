@@ -6,7 +6,7 @@ and changes nothing.
 
 from __future__ import annotations
 
-from fleetcast.campaign import cleanup, exchange, flow, phrasing, requests, status_rounds
+from fleetcast.campaign import cleanup, exchange, flow, phrasing, requests, restarts, status_rounds
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
@@ -319,7 +319,7 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
     if hardware_differs:
         flow.fail(draft, i, Cause.WRONG_HARDWARE, f"0x{told.hardware:08X}")
     elif before in (None, told.firmware):
-        flow.fail(draft, i, Cause.DID_NOT_REBOOT, f"still runs 0x{told.firmware:08X}")
+        restarts.runs_the_old_version(draft, i, f"still runs 0x{told.firmware:08X}")
     else:
         flow.fail(draft, i, Cause.WRONG_VERSION_RUNNING, f"0x{told.firmware:08X}")
 

@@ -18,6 +18,7 @@ from fleetcast.campaign import (
     hearing,
     progression,
     requests,
+    restarts,
     transmission,
 )
 from fleetcast.campaign.changes import Changes
@@ -135,7 +136,7 @@ def _dispatch(draft: Draft, event: Event) -> None:
             i = draft.state.device_of.get(event.dev_eui)
             if i is not None:
                 hearing.forget_counter(draft.edit(i))
-                flow.lost_everything(draft, i, why="the device joined anew")
+                restarts.lost_everything(draft, i, why="the device joined anew")
                 transmission.unanswered(draft, i)
         case ConnectionLost():
             draft.edit_campaign().lost_connections |= {event.connection}

@@ -48,13 +48,14 @@ def reached(draft: Draft, i: int, means: SuccessMeans) -> bool:
     if draft.plan.success_means is not means:
         return False
     done = draft.device(i).done
+    # What runs was valid, and what is valid was transferred.
     match means:
         case SuccessMeans.SET_UP:
             return requests.is_armed(draft, i)
         case SuccessMeans.TRANSFERRED:
-            return Done.TRANSFERRED in done
+            return bool(done & (Done.TRANSFERRED | Done.VALID | Done.RUNNING))
         case SuccessMeans.VALID:
-            return Done.VALID in done
+            return bool(done & (Done.VALID | Done.RUNNING))
         case SuccessMeans.RUNNING:
             return Done.RUNNING in done
 
@@ -186,46 +187,6 @@ def can_join(draft: Draft, i: int) -> bool:
     return numbers_left * heard_share > planned.fragments * 1.1
 
 
-def lost_everything(draft: Draft, i: int, *, why: str) -> None:
-    """A device joined anew or was reset: before its transfer is done, nothing it had set up is known any more.
-
-    After that only a reboot that was not due yet is ordered anew; once it was due, this is what is expected.
-    """
-    device = draft.device(i)
-    if device.outcome not in (Outcome.OPEN, Outcome.BEHIND):
-        return
-    if device.step > Step.TRANSFER:
-        _order_reboot_anew(draft, i)
-        return
-    had = device.done & (Done.GROUP_SAID | Done.FRAG_SAID)
-    if not had and not draft.planned(i).group_set_up:
-        return
-    if device.outcome is Outcome.BEHIND or (device.step >= Step.MC_SESSION and not can_join(draft, i)):
-        fail(draft, i, Cause.REJOINED, why)
-        return
-    device = draft.edit(i)
-    lost = Done.GROUP_SET | Done.REBOOT_SET | Done.REBOOT_SAID | Done.FRAG_SET | Done.FRAG_SAID | Done.SESSION_SET
-    if Done.FRAG_SAID in device.done:
-        device.session_cnt += 1
-    if had:
-        device.done |= Done.SAID_BEFORE
-    device.done &= ~lost
-    device.missing = device.received = -1
-    device.session = device.session_start_asked = 0
-    device.step, device.aside = Step.MC_GROUP_SETUP, Aside.NONE
-    quiet(device)
-
-
-def _order_reboot_anew(draft: Draft, i: int) -> None:
-    device = draft.device(i)
-    if Done.REBOOT_SET not in device.done or draft.now + requests.tolerance_ms(draft, i) >= device.reboot_asked:
-        return
-    device = draft.edit(i)
-    device.done &= ~(Done.REBOOT_SET | Done.REBOOT_SAID)
-    device.step = Step.IMAGE_CHECK
-    advance(draft, i)
-
-
 def speaks(draft: Draft, i: int, package: Package) -> bool:
     """Whether a device has a package, as far as is known."""
     return package in draft.profile(i).packages and requests.version(draft.device(i), package) is not None
@@ -267,7 +228,10 @@ def _conclude(draft: Draft, i: int) -> None:
     if succeeded(draft, i):
         draft.succeed(i)
         return
-    if draft.plan.success_means is SuccessMeans.VALID:
-        draft.fail(i, Cause.NO_VALID_IMAGE, "the device can't say whether its image is valid")
-    else:
-        draft.fail(i, Cause.NO_ANSWER, "the device can't say which version it runs")
+    match draft.plan.success_means:
+        case SuccessMeans.VALID:
+            draft.fail(i, Cause.NO_VALID_IMAGE, "the device can't say whether its image is valid")
+        case SuccessMeans.TRANSFERRED:
+            draft.fail(i, Cause.NO_ANSWER, "the device can't say whether its block is complete")
+        case _:
+            draft.fail(i, Cause.NO_ANSWER, "the device can't say which version it runs")

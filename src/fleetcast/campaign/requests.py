@@ -137,7 +137,11 @@ def needs(draft: Draft, i: int, step: Step) -> bool:
                 and knows(draft, i, FirmwareCommand.REBOOT_TIME, FirmwareCommand.REBOOT_COUNTDOWN)
             )
         case Step.VERSION_CHECK:
-            return firmware and plan.success_means is SuccessMeans.RUNNING and Done.RUNNING not in device.done
+            tells = draft.profile(i).running_uplink is not None or knows(draft, i, FirmwareCommand.DEV_VERSION)
+            # What runs is proof of less, too, where nothing else told it.
+            proven = {SuccessMeans.TRANSFERRED: Done.TRANSFERRED | Done.VALID, SuccessMeans.VALID: Done.VALID}
+            enough = Done.RUNNING | proven.get(plan.success_means, Done.NOTHING)
+            return firmware and tells and not device.done & enough
         case Step.SOAK:
             return (
                 firmware and plan.policy.soak_s > 0 and Done.RUNNING in device.done and Done.HEALTHY not in device.done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetcast.campaign import exchange, flow, requests
+from fleetcast.campaign import exchange, flow, requests, restarts
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.meanings import StatusTold
@@ -26,9 +26,13 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     if device.outcome not in (Outcome.OPEN, Outcome.BEHIND) or Done.TRANSFERRED in device.done:
         _answered(draft, i, group)
         return
-    if told.no_session:
+    # Some stacks say of a session they have forgotten that they received nothing.
+    forgot = told.received == 0 and (device.received > 0 or restarts.may_have_installed(draft, i))
+    if told.no_session or forgot:
+        if device.received < 0 and not told.no_session:
+            draft.edit(i).received = 0
         _answered(draft, i, group)
-        flow.lost_everything(draft, i, why="the device has no fragmentation session any more")
+        restarts.lost_everything(draft, i, why="the device has no fragmentation session any more")
         return
     if device.step is not Step.TRANSFER:
         return

@@ -6,13 +6,15 @@ sessions have their own modules.
 
 from __future__ import annotations
 
-from fleetcast.campaign import flow, frames, group_sessions, requests, status_rounds
+from fleetcast.campaign import flow, frames, group_sessions, requests, restarts, status_rounds
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
 from fleetcast.campaign.states import DeviceState, Done, Mode, Outcome, Stage, Status, Step, stages_of
 from fleetcast.campaign.transfer import course
+from fleetcast.campaign.transfer.adaptive import FRUITLESS
 from fleetcast.campaign.transfer.strategy import Decision, Finish, PollMulticast, PollUnicast, SendMore, Tally
+from fleetcast.planning.facts import FirmwareCommand
 from fleetcast.planning.plan import PlannedGroup
 from fleetcast.planning.session_window import first_fragment_delay_s
 
@@ -180,13 +182,23 @@ def _finish(draft: Draft, g: int, why: str) -> None:
         device = draft.device(i)
         if device.outcome is not Outcome.OPEN or device.step > Step.TRANSFER:
             continue
-        if "MISSING_NEVER_FALLS" in draft.profile(i).quirks and device.step is Step.TRANSFER:
-            # Its status can't tell whether the block was rebuilt; its image or its version will.
+        if restarts.may_have_installed(draft, i) and requests.needs(draft, i, Step.VERSION_CHECK):
+            restarts.look_what_runs(draft, i)
+        elif device.step is Step.TRANSFER and _asked_of_its_image(draft, i, device):
             device = draft.edit(i)
             device.step = Step.IMAGE_CHECK
             flow.advance(draft, i)
         else:
             _leave(draft, i, device, planned)
+
+
+def _asked_of_its_image(draft: Draft, i: int, device: DeviceState) -> bool:
+    """Whether a device's status can't tell that its block is complete, so that its image or its version must."""
+    if {"MISSING_NEVER_FALLS", "SILENT_AFTER_DONE"} & draft.profile(i).quirks:
+        return True
+    stuck = device.missing > 0 and device.frames_asked - device.frames_at_change > FRUITLESS + device.missing
+    silent = device.received > 0 and device.silent_polls > 0
+    return (stuck or silent) and requests.knows(draft, i, FirmwareCommand.UPGRADE_IMAGE)
 
 
 def _leave(draft: Draft, i: int, device: DeviceState, planned: PlannedGroup) -> None:
