@@ -285,6 +285,8 @@ def _image_told(draft: Draft, i: int, told: ImageTold) -> None:
 def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
     device, plan, profile = draft.device(i), draft.plan, draft.profile(i)
     target = plan.file.version if plan.file is not None else None
+    if "DEVVERSION_UNASKED" in profile.quirks:
+        told = _in_right_order(told, {target, _version_before(draft, i)})
     hardware_differs = profile.hw_version is not None and told.hardware not in (profile.hw_version, 0)
     if device.step <= Step.KNOWN_VERSION:
         draft.edit(i).firmware_before = told.firmware
@@ -312,7 +314,7 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
         return
     device = draft.edit(i)
     device.firmware_after = told.firmware
-    before = device.firmware_before if device.firmware_before >= 0 else draft.planned(i).known_version
+    before = _version_before(draft, i)
     if not asked:
         # Some stacks put other bytes there, and it may not have rebooted yet: it is asked when that is due.
         return
@@ -322,6 +324,19 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
         restarts.runs_the_old_version(draft, i, f"still runs 0x{told.firmware:08X}")
     else:
         flow.fail(draft, i, Cause.WRONG_VERSION_RUNNING, f"0x{told.firmware:08X}")
+
+
+def _version_before(draft: Draft, i: int) -> int | None:
+    device = draft.device(i)
+    return device.firmware_before if device.firmware_before >= 0 else draft.planned(i).known_version
+
+
+def _in_right_order(told: RunningTold, expected: set[int | None]) -> RunningTold:
+    """Some stacks write the bytes of an unasked DevVersionAns the other way round."""
+    turned = int.from_bytes(told.firmware.to_bytes(4, "little"), "big")
+    if told.firmware in expected or turned not in expected:
+        return told
+    return RunningTold(turned, int.from_bytes(told.hardware.to_bytes(4, "little"), "big"))
 
 
 def _new_firmware(draft: Draft, i: int) -> None:

@@ -124,7 +124,12 @@ def give_up(draft: Draft, i: int) -> None:
 def end_of_grace(draft: Draft, i: int) -> None:
     """A device that is still open used up the grace of its stage."""
     request = requests.wanted(draft, i)
-    said = f"{request.name}, until the grace was over" if request is not None else "until the grace was over"
+    if request is not None:
+        said = f"{request.name}, until the grace was over"
+    elif draft.device(i).step is Step.VERSION_CHECK:
+        said = "no uplink of the new firmware, until the grace was over"
+    else:
+        said = "until the grace was over"
     draft.leave_behind(i, Cause.NO_ANSWER, said)
 
 
