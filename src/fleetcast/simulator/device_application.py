@@ -15,12 +15,22 @@ from fleetcast.simulator.quirks import Quirk
 _UNASKED_VERSION_S = (16.0, 128.0)
 _FIRST_UPLINK_S = (5.0, 30.0)
 _VERSION_UPLINK_S = (2.0, 5.0)
+_VERSION_UPLINKS = 3
+"""So often an application tells its version after a start, a report's period apart: one alone is easily lost."""
 
 
 class Application:
     """The application of one device."""
 
-    __slots__ = ("_done_crc", "_done_due", "_uplinks", "_version_due", "_version_uplink_due", "uplink_due")
+    __slots__ = (
+        "_done_crc",
+        "_done_due",
+        "_uplinks",
+        "_version_due",
+        "_version_uplink_due",
+        "_version_uplinks",
+        "uplink_due",
+    )
 
     def __init__(self, body: Body, now: InstantMs) -> None:
         """An application that has been running for a while at `now`."""
@@ -29,6 +39,7 @@ class Application:
         self._done_due: InstantMs = NEVER
         self._version_due: InstantMs = NEVER
         self._version_uplink_due: InstantMs = NEVER
+        self._version_uplinks = 0
         self.uplink_due = now + body.chance.between_ms(0, _period_s(body.spec))
         """When the next report of its own is due."""
 
@@ -49,6 +60,7 @@ class Application:
             self._version_due = now + body.chance.between_ms(*unasked)
         if model.version_uplink is not None:
             self._version_uplink_due = now + body.chance.between_ms(*_VERSION_UPLINK_S)
+            self._version_uplinks = _VERSION_UPLINKS
         self.uplink_due = now + body.chance.between_ms(*_FIRST_UPLINK_S)
 
     def block_done(self, body: Body, block: bytes | None, now: InstantMs) -> None:
@@ -72,7 +84,10 @@ class Application:
                 payload = payload[:1] + payload[4:0:-1] + payload[:4:-1]
             return OwnUplink(model.traits.packages[Package.FIRMWARE_MANAGEMENT].f_port, payload)
         if model.version_uplink is not None and self._version_uplink_due <= now:
-            self._version_uplink_due = NEVER
+            self._version_uplinks -= 1
+            period_s = _period_s(body.spec)
+            again = now + body.chance.between_ms(0.5 * period_s, 1.5 * period_s)
+            self._version_uplink_due = again if self._version_uplinks else NEVER
             version = firmware.version.to_bytes(4, "little")
             return OwnUplink(model.version_uplink.f_port, model.version_uplink.prefix + version)
         if self.uplink_due <= now:
