@@ -7,7 +7,7 @@ import pytest
 from fleetcast.protocol.packages import Direction
 from fleetcast.radio.bands import catalog
 from fleetcast.simulator.chance import Dice, key, stream
-from fleetcast.simulator.lorawan import Activation, Ciphers, FrameRejected, seal, unseal
+from fleetcast.simulator.lorawan import SESSIONS_READY, Activation, Ciphers, FrameRejected, seal, unseal
 from fleetcast.simulator.uplink_channels import rx1_frequencies_hz
 
 
@@ -35,9 +35,9 @@ def test_another_session_a_used_counter_and_a_changed_byte_do_not_open() -> None
 
 def test_sessions_beyond_those_kept_ready_still_work() -> None:
     ciphers = Ciphers()
-    sessions = [Activation(1, number, 0) for number in range(5000)]
+    sessions = [Activation(1, number, 0) for number in range(SESSIONS_READY + 100)]
     frames = [seal(ciphers.of(one), Direction.UP, one.dev_addr, 0, 2, b"x") for one in sessions]
-    assert sum(one.ciphers is not None for one in sessions) <= 4096
+    assert sum(one.ciphers is not None for one in sessions) <= SESSIONS_READY
     for one, frame in zip(sessions, frames, strict=True):
         assert unseal(ciphers.of(one), one.dev_addr, -1, frame)[2] == b"x"
 

@@ -23,7 +23,7 @@ from fleetcast.protocol.packages import Direction
 from fleetcast.secret import Secret
 from fleetcast.simulator.chance import key
 
-_SESSIONS_READY = 131_072
+SESSIONS_READY = 131_072
 _GROUPS_READY = 1024
 _NET_ID_BITS = 0x26 << 24
 
@@ -67,7 +67,7 @@ class Ciphers:
         if found is None:
             found = activation.ciphers = (PayloadCipher(activation.app_s_key), FrameSigner(activation.nwk_s_key))
             self._ready.append(activation)
-            if len(self._ready) > _SESSIONS_READY:
+            if len(self._ready) > SESSIONS_READY:
                 self._ready.popleft().ciphers = None
         return found
 
