@@ -18,6 +18,8 @@ FAILURES_THAT_HOLD = 3
 """So many failures in a row with one cause hold a group."""
 HOLD_MS = 300_000
 """A held group is tried again after this: nothing waits for ever."""
+SLOT_LEAD_MS = 2_000
+"""A frame of class B is handed over this long before its ping slot, so that it reaches the gateway in time for it."""
 _STATUS_REQUEST = 0
 _FRAMES_FOR_STATUS = 2
 
@@ -43,8 +45,9 @@ def gate(draft: Draft, g: int, airtime_us: int) -> Gate:
     at = _earliest(draft, g, airtime_us)
     if at + airtime_us // 1000 > group.session_end:
         return Gate.SESSION_ENDS
-    if at > draft.now:
-        wake_at(draft, g, at)
+    hand_over = at - SLOT_LEAD_MS if planned.session_class == "B" else at
+    if hand_over > draft.now:
+        wake_at(draft, g, hand_over)
         return Gate.LATER
     return Gate.OPEN
 
@@ -55,7 +58,7 @@ def send_fragment(draft: Draft, g: int, n: int) -> None:
     frame, f_cnt = _hand_over(draft, g, n, planned.airtime_us)
     group = draft.edit_group(g)
     group.ledger = group.ledger.hand_over(n, planned.airtime_us)
-    draft.ask(SendFragment(frame.effect, planned.dev_eui, planned.frag_index, n, f_cnt, draft.now))
+    draft.ask(SendFragment(frame.effect, planned.dev_eui, planned.frag_index, n, f_cnt, frame.since))
 
 
 def send_status_request(draft: Draft, g: int) -> None:
@@ -64,7 +67,7 @@ def send_status_request(draft: Draft, g: int) -> None:
     frame, f_cnt = _hand_over(draft, g, _STATUS_REQUEST, planned.request_airtime_us)
     command = phrasing.frag_status(planned.frag_index, everyone=draft.group(g).poll_everyone)
     f_port = draft.profile(draft.state.members[g][0]).packages[Package.FRAGMENTATION].f_port
-    draft.ask(SendMulticast(frame.effect, planned.dev_eui, f_port, (command,), f_cnt, draft.now))
+    draft.ask(SendMulticast(frame.effect, planned.dev_eui, f_port, (command,), f_cnt, frame.since))
 
 
 def reported(draft: Draft, g: int, event: DownlinkQueued | DownlinkSent | DownlinkFailed | DownlinkUnknown) -> None:
@@ -173,11 +176,12 @@ def await_reports(draft: Draft, g: int) -> None:
 
 
 def _hand_over(draft: Draft, g: int, n: int, airtime_us: int) -> tuple[UnderWay, int | None]:
+    at = _earliest(draft, g, airtime_us)
     group = draft.edit_group(g)
     f_cnt = group.next_f_cnt
     # Where the network counts, its report tells which value it was; until then one more is counted as used.
     group.next_f_cnt += 1
-    group.pace = group.pace.booked(draft.now, airtime_us)
-    frame = UnderWay(draft.new_effect_id(), n, f_cnt, draft.now, airtime_us)
+    group.pace = group.pace.booked(at, airtime_us)
+    frame = UnderWay(draft.new_effect_id(), n, f_cnt, at, airtime_us)
     group.under_way = (*group.under_way, frame)
     return frame, None if draft.planned_group(g).network_counts else f_cnt
