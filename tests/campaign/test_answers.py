@@ -128,12 +128,13 @@ def test_a_reboot_time_is_cancelled_at_the_last_opportunity_of_a_device_without_
 
 
 def test_a_device_that_failed_has_its_reboot_cancelled_too() -> None:
-    toy = hand(reboot_at=START + DAY_S * 1000)
-    _armed_with_reboot_time(toy)
-    toy.state.devices[0].outcome = Outcome.BEHIND
-    toy.now = START + (DAY_S - 500) * 1000
-    assert toy.hear() == ["DevRebootTimeReq"]
-    assert toy.last().commands == (fw.DevRebootTimeReq(reboot_time=0xFFFFFFFF),)
+    for outcome in (Outcome.BEHIND, Outcome.FAILED):
+        toy = hand(reboot_at=START + DAY_S * 1000)
+        _armed_with_reboot_time(toy)
+        toy.state.devices[0].outcome = outcome
+        toy.now = START + (DAY_S - 500) * 1000
+        assert toy.hear() == ["DevRebootTimeReq"]
+        assert toy.last().commands == (fw.DevRebootTimeReq(reboot_time=0xFFFFFFFF),)
 
 
 def test_a_known_version_that_comes_early_is_judged_all_the_same() -> None:

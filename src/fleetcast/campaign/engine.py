@@ -180,7 +180,7 @@ def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
     step, outcome = device.step, device.outcome
     for meaning in heard.meanings:
         _take(draft, i, meaning, event)
-    if final:
+    if final or (not heard.meanings and _is_done_with(device)):
         return
     flow.settle(draft, i)
     moved = (draft.device(i).step, draft.device(i).outcome) != (step, outcome)
@@ -194,6 +194,13 @@ def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
         transmission.drive(draft, group)
     if draft.campaign.status is not Status.RUNNING or moved or draft.device(i).outcome is not outcome:
         progression.progress(draft)
+
+
+def _is_done_with(device: DeviceState) -> bool:
+    """Whether nothing can be left to say to a device: its outcome is final, with nothing to undo or to cancel."""
+    if device.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED) or device.undo or device.aside is not Aside.NONE:
+        return False
+    return Done.REBOOT_SET not in device.done or Done.VALID in device.done
 
 
 def _take(draft: Draft, i: int, meaning: Meaning, event: UplinkHeard) -> None:
