@@ -1,0 +1,1 @@
+"""How network servers are reached: one port, one folder per server."""

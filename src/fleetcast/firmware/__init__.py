@@ -1,0 +1,1 @@
+"""What is being sent: images and their formats. Pure."""

@@ -1,0 +1,1 @@
+"""Everything that is looked at: typed rows, no writes."""

@@ -1,0 +1,1 @@
+"""What must survive a crash: SQLAlchemy Core on SQLite and PostgreSQL alike."""
