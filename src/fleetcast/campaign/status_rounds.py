@@ -15,6 +15,12 @@ from fleetcast.protocol.packages import Package
 _FRAMES_THAT_MUST_REACH = 40
 """A device that got none of so many fragments can't decipher them: at half of them lost, once in 10^12."""
 
+_SURELY_INDEPENDENT = 10
+"""Fragments heard beyond M that leave a random code short once in a thousand times."""
+_NONE_HEARD = 1e-4
+"""Chance below which a device can't have lost all that was sent."""
+_LEAST_LOSS = 0.05
+
 
 def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     """A device said how many fragments it has and misses."""
@@ -43,7 +49,9 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     _answered(draft, i, group)
     device = draft.edit(i)
     device.frames_asked = asked_at
-    if told.missing != earlier_missing:
+    quirks = draft.profile(i).quirks
+    counts_receptions = "MISSING_COUNTS_REPEATS" in quirks
+    if told.missing != earlier_missing or (counts_receptions and told.received != earlier_received):
         device.frames_at_change = asked_at
     if told.received == 0 and asked_at - device.listening_from >= _FRAMES_THAT_MUST_REACH:
         draft.leave_behind(
@@ -55,8 +63,9 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     if told.memory_error:
         device.done |= Done.MEMORY_EXHAUSTED
         return
-    quirks = draft.profile(i).quirks
     complete = told.missing == 0 and told.received > 0
+    if complete and counts_receptions:
+        complete = _enough_receptions(draft, i, asked_at)
     if not complete and "LOSSLESS_MISSING_1" in quirks and told.missing == 1:
         # Such a stack goes on saying (M, 1) after a block without losses; one that misses a fragment moves on.
         whole = told.received == planned.fragments
@@ -65,6 +74,20 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
         )
     if complete:
         _complete(draft, i, mic_error=told.mic_error and "MIC_UNRELIABLE" not in quirks)
+
+
+def _enough_receptions(draft: Draft, i: int, asked_at: int) -> bool:
+    """Whether a device whose MissingFrag is M minus all it heard, useful or not, can be taken to have the block.
+
+    It can if nothing coded was on the air yet; if it heard so many more than M that the coded ones among them hardly
+    can have been useless; or if it counts no further although more was sent, as decoders do that are done.
+    """
+    device, planned = draft.device(i), draft.planned_group(draft.planned(i).group)
+    listened = asked_at - device.listening_from
+    if asked_at <= planned.fragments or device.received - planned.fragments >= _SURELY_INDEPENDENT:
+        return True
+    loss = max(draft.planned(i).expected_loss, 1 - device.received / max(listened, 1), _LEAST_LOSS)
+    return loss ** (asked_at - device.frames_at_change) <= _NONE_HEARD
 
 
 def ask_by_unicast(draft: Draft, i: int) -> None:
