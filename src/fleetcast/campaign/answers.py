@@ -56,7 +56,7 @@ def take(draft: Draft, i: int, meaning: Meaning, received_at: InstantMs) -> None
                 meaning.frag_index, received=1, missing=0, memory_error=False, mic_error=meaning.mic_error,
                 no_session=False,
             )  # fmt: skip
-            status_rounds.status_told(draft, i, told)
+            status_rounds.status_told(draft, i, told, says_complete=True)
             _acknowledge(draft, i, meaning)
         case RebootAnswered():
             _reboot_answered(draft, i, meaning, received_at)

@@ -282,7 +282,8 @@ def _why_open(draft: Draft, device: DeviceState, *, late: bool) -> Failure:
         return device.failure
     stage = draft.campaign.stage
     if late and draft.now >= draft.plan.end:
-        return Failure(Cause.TIME_OVER, f"stage {stage}")
+        unseen = ", not one uplink of the new firmware was heard" if device.step is Step.VERSION_CHECK else ""
+        return Failure(Cause.TIME_OVER, f"stage {stage}{unseen}")
     if device.step in (Step.VERSION_CHECK, Step.SOAK) and not device.tries:
         if device.step is Step.SOAK:
             return Failure(Cause.NOT_HEALTHY)

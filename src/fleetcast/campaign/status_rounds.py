@@ -7,6 +7,7 @@ from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.meanings import StatusTold
 from fleetcast.campaign.states import Aside, DeviceState, Done, GroupState, Mode, Outcome, Step, Talk
+from fleetcast.campaign.transfer.forecast import SATURATED
 from fleetcast.campaign.transfer.strategy import SILENT_ROUNDS, Receiver
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType
@@ -22,8 +23,8 @@ _NONE_HEARD = 1e-4
 _LEAST_LOSS = 0.05
 
 
-def status_told(draft: Draft, i: int, told: StatusTold) -> None:
-    """A device said how many fragments it has and misses."""
+def status_told(draft: Draft, i: int, told: StatusTold, *, says_complete: bool = False) -> None:
+    """A device said how many fragments it has and misses; with `says_complete`, in so many words that it has all."""
     device = draft.device(i)
     g = draft.planned(i).group
     group, planned = draft.group(g), draft.planned_group(g)
@@ -45,13 +46,15 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     device = draft.edit(i)
     earlier_missing, earlier_received = device.missing, device.received
     asked_at = device.frames_asked if device.aside is Aside.STATUS and device.aside_tries else group.poll_frames
-    device.received, device.missing, device.silent_polls = told.received, told.missing, 0
+    # Nothing missing and nothing received: some stacks say so before their first fragment.
+    missing = told.missing if told.received else min(planned.fragments, SATURATED)
+    device.received, device.missing, device.silent_polls = told.received, missing, 0
     _answered(draft, i, group)
     device = draft.edit(i)
     device.frames_asked = asked_at
     quirks = draft.profile(i).quirks
     counts_receptions = "MISSING_COUNTS_REPEATS" in quirks
-    if told.missing != earlier_missing or (counts_receptions and told.received != earlier_received):
+    if missing != earlier_missing or (counts_receptions and told.received != earlier_received):
         device.frames_at_change = asked_at
     if told.received == 0 and asked_at - device.listening_from >= _FRAMES_THAT_MUST_REACH:
         draft.leave_behind(
@@ -63,8 +66,8 @@ def status_told(draft: Draft, i: int, told: StatusTold) -> None:
     if told.memory_error:
         device.done |= Done.MEMORY_EXHAUSTED
         return
-    complete = told.missing == 0 and told.received > 0
-    if complete and counts_receptions:
+    complete = missing == 0
+    if complete and counts_receptions and not says_complete:
         complete = _enough_receptions(draft, i, asked_at)
     if not complete and "LOSSLESS_MISSING_1" in quirks and told.missing == 1:
         # Such a stack goes on saying (M, 1) after a block without losses; one that misses a fragment moves on.

@@ -194,7 +194,10 @@ def _finish(draft: Draft, g: int, why: str) -> None:
 
 def _asked_of_its_image(draft: Draft, i: int, device: DeviceState) -> bool:
     """Whether a device's status can't tell that its block is complete, so that its image or its version must."""
-    if {"MISSING_NEVER_FALLS", "SILENT_AFTER_DONE"} & draft.profile(i).quirks:
+    quirks = draft.profile(i).quirks
+    if {"MISSING_NEVER_FALLS", "SILENT_AFTER_DONE"} & quirks or (
+        "MISSING_COUNTS_REPEATS" in quirks and device.missing == 0
+    ):
         return True
     stuck = device.missing > 0 and device.frames_asked - device.frames_at_change > FRUITLESS + device.missing
     silent = device.received > 0 and device.silent_polls > 0

@@ -77,7 +77,7 @@ def outlook(receiver: Receiver, transfer: Transfer, on_air: int) -> Outlook | No
     told_of, received = receiver.frames_at_answer, receiver.received
     if not receiver.missing_falls:
         # What it lost of the uncoded ones, told again and again: all that came after them is still to be reckoned in.
-        told_of, received = min(told_of, fragments), None
+        told_of, received = min(told_of, max(fragments, receiver.listening_from)), None
     listened = max(0, told_of - receiver.listening_from)
     prior = min(max(receiver.expected_loss, 0.0), 0.99)
     need = max(1, receiver.missing)
