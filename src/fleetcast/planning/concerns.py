@@ -22,6 +22,8 @@ _BATTERY_SHARE = 0.05
 """A session that can cost more of a battery than this is named."""
 
 _SILENT_PERIODS = 3
+_CANT_SAY_COMPLETE = frozenset({"MISSING_NEVER_FALLS", "SILENT_AFTER_DONE"})
+"""Quirks of stacks whose status tells the fragments lost, repaired or not, or nothing once all are there."""
 
 
 def concerns(
@@ -69,12 +71,19 @@ def _of_devices(request: CampaignRequest, members: Sequence[Member], now: Instan
     ]
     if long_silent:
         yield f"{len(long_silent)} devices have been silent for more than three uplink periods ({named(long_silent)})"
+    if request.type is CampaignType.MULTICAST_SETUP:
+        return
+    if request.means is SuccessMeans.TRANSFERRED:
+        yield from _of_completion(request, members)
     if request.type is not CampaignType.FIRMWARE:
         return
     if request.means is SuccessMeans.RUNNING:
         mute = [each.device.dev_eui for each in members if not can_prove_running(each.device, each.profile)]
         if mute:
-            yield f"{len(mute)} devices can't prove that they run the new version ({named(mute)}): set success lower"
+            yield (
+                f"{len(mute)} devices can't prove that they run the new version ({named(mute)}): name the uplink that "
+                "tells it in their profile, or set success lower"
+            )
     checks = FirmwareCommand.UPGRADE_IMAGE
     if request.means is SuccessMeans.VALID:
         mute = [each.device.dev_eui for each in members if not knows(each.device, each.profile, checks)]
@@ -89,6 +98,27 @@ def _of_devices(request: CampaignRequest, members: Sequence[Member], now: Instan
     ]
     if stuck:
         yield f"{len(stuck)} devices reboot on command, but know no command for it ({named(stuck)})"
+
+
+def _of_completion(request: CampaignRequest, members: Sequence[Member]) -> Iterator[str]:
+    """Who may be complete without being able to say so."""
+    firmware = request.type is CampaignType.FIRMWARE
+    silent, gone = [], []
+    for each in members:
+        device, profile = each.device, each.profile
+        if firmware and (can_prove_running(device, profile) or knows(device, profile, FirmwareCommand.UPGRADE_IMAGE)):
+            continue
+        if _CANT_SAY_COMPLETE & profile.quirks:
+            silent.append(device.dev_eui)
+        elif firmware and profile.reboots is Reboots.ITSELF:
+            gone.append(device.dev_eui)
+    if silent:
+        yield f"{len(silent)} devices that lose a fragment can't say that their block is complete ({named(silent)})"
+    if gone:
+        yield (
+            f"{len(gone)} devices install a complete block by themselves, mostly before they were asked for it, and "
+            f"can't say later that they have it ({named(gone)})"
+        )
 
 
 def _of_time(
