@@ -17,7 +17,7 @@ def _air(loss: NDArray[np.float64], bursts: Bursts | None = None, seed: int = 1)
 
 
 def _heard(air: Air, devices: int, frames: int, gap_us: int = SECOND_US) -> NDArray[np.bool_]:
-    return np.array([air.hear_multicast(np.arange(devices), 0, frame * gap_us) for frame in range(frames)])
+    return np.array([air.hear_multicast(np.arange(devices), (0,), frame * gap_us) for frame in range(frames)])
 
 
 def test_each_device_loses_its_own_share_of_multicast_frames() -> None:
@@ -49,9 +49,9 @@ def test_a_device_hears_only_gateways_in_range_and_is_heard_by_any_of_them() -> 
     )
     air = Air(links, 1)
     both = np.array([0, 1])
-    assert air.hear_multicast(both, 0, 0).tolist() == [True, False]
-    assert air.hear_multicast(both, 1, 0).tolist() == [False, True]
-    assert air.hear_multicast(both, 2, 0).tolist() == [False, False]
+    assert air.hear_multicast(both, (0,), 0).tolist() == [True, False]
+    assert air.hear_multicast(both, (1,), 0).tolist() == [False, True]
+    assert air.hear_multicast(both, (2,), 0).tolist() == [False, False]
     assert not air.hears_downlink(0, 1, 0)
     assert air.heard_by(0, 0) == [2]
     assert air.gateways_of(1) == [1]
@@ -101,3 +101,27 @@ def test_links_that_cannot_be_are_refused() -> None:
         Links.one_gateway(np.array([1.5]), np.array([0.0]))
     with pytest.raises(Invalid, match="must be"):
         Links(np.zeros((2, 1), np.int16), np.zeros((2, 2), np.float32), np.zeros((2, 1), np.float32))
+
+
+def test_a_frame_that_several_gateways_send_together_is_heard_through_either() -> None:
+    devices = 20_000
+    links = Links(
+        np.tile(np.array([0, 1], np.int16), (devices, 1)),
+        np.tile(np.array([0.5, 0.4], np.float32), (devices, 1)),
+        np.zeros((devices, 2), np.float32),
+    )
+    air = Air(links, 1)
+    everyone = np.arange(devices)
+    assert air.hear_multicast(everyone, (0, 1), 0).mean() == pytest.approx(1 - 0.5 * 0.4, abs=0.02)
+    assert air.hear_multicast(everyone, (1, 7), 0).mean() == pytest.approx(0.6, abs=0.02)
+
+
+def test_who_is_near_a_gateway_is_named_but_for_a_gateway_that_all_have() -> None:
+    links = Links(
+        np.array([[0, 2], [0, NO_GATEWAY]], np.int16), np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)
+    )
+    air = Air(links, 1)
+    assert air.near(0) is None
+    near = air.near(2)
+    assert near is not None
+    assert near.tolist() == [0]

@@ -234,12 +234,28 @@ def test_every_gateway_of_the_group_sends_in_turn() -> None:
     (sent,) = _outcomes(hand)
     assert isinstance(sent, Sent)
     assert sent.sent_by == ("a", "c")
-    assert [each.gateway for each in seen] == [0, 2]
+    assert [each.gateways for each in seen] == [(0,), (2,)]
     assert [each.first for each in seen] == [True, False]
     assert seen[1].start_us - seen[0].end_us == 100_000
     (books,) = hand.world.group_airtime()
     assert (books.frames, books.fragments) == (1, 1)
     assert books.fragment_airtime_us == seen[0].frame.airtime_us
+
+
+def test_gateways_with_one_clock_send_at_the_same_instant_and_who_is_busy_follows() -> None:
+    hand = _with_gateways(frozenset(), NetworkSettings(gateways_at_once=True))
+    seen = _spied(hand)
+    until_us = hand.world.now * 1000 + 1_000_000
+    assert hand.world.gateways[1].transmit(until_us - 1_000_000, 1_000_000, 868_100_000, 125_000) is None
+    hand.cast(b"x", f_cnt=0, n=1)
+    (sent,) = _outcomes(hand)
+    assert isinstance(sent, Sent)
+    assert sent.sent_by == ("a", "c", "b")
+    assert [each.gateways for each in seen] == [(0, 2), (1,)]
+    assert [each.first for each in seen] == [True, False]
+    assert seen[1].start_us == until_us
+    (books,) = hand.world.group_airtime()
+    assert (books.frames, books.fragments) == (1, 1)
 
 
 def _with_gateways(names: frozenset[str], settings: NetworkSettings | None = None) -> Hand:

@@ -93,6 +93,8 @@ class Air:
         places = links.gateway.shape[1]
         # By place, contiguous, for multicast; plain lists for single frames, where NumPy's scalars are slow.
         self._gateway = [np.ascontiguousarray(links.gateway[:, place]) for place in range(places)]
+        self._gateways = int(links.gateway.max(initial=NO_GATEWAY)) + 1
+        self._near: dict[int, NDArray[np.intp] | None] = {}
         self._fading: _Fading | None = None
         self._down_loss = [np.ascontiguousarray(links.down_loss[:, place]) for place in range(places)]
         self._up_loss = [np.ascontiguousarray(links.up_loss[:, place]) for place in range(places)]
@@ -110,17 +112,28 @@ class Air:
         """Whether every device has gateway 0 and no other."""
         return len(self._gateway) == 1 and not self._gateway[0].any()
 
-    def hear_multicast(self, devices: NDArray[np.intp], gateway: int, at_us: int) -> NDArray[np.bool_]:
-        """Which of these devices hear a frame that this gateway sends now."""
+    def near(self, gateway: int) -> NDArray[np.intp] | None:
+        """The devices that have this gateway in range; None: all."""
+        if gateway not in self._near:
+            devices = np.flatnonzero((self.links.gateway == gateway).any(axis=1))
+            self._near[gateway] = None if len(devices) == len(self.links.gateway) else devices
+        return self._near[gateway]
+
+    def hear_multicast(self, devices: NDArray[np.intp], by: tuple[int, ...], at_us: int) -> NDArray[np.bool_]:
+        """Which of these devices hear a frame that these gateways send at the same time."""
+        sending = np.zeros(self._gateways + 1, np.bool_)
+        sending[[gateway for gateway in by if gateway < self._gateways]] = True
         draws = self._down.random(len(devices), dtype=np.float32)
         bad = None if self._fading is None else self._fading.bad(devices, at_us)
         heard = np.zeros(len(devices), np.bool_)
         for place, gateways in enumerate(self._gateway):
+            if place and len(by) > 1:
+                draws = self._down.random(len(devices), dtype=np.float32)
             loss = self._down_loss[place][devices]
             if bad is not None:
                 loss = np.where(bad, self._down_loss_bad[place][devices], loss)
             # A draw in [0, 1) below the loss is lost, so that a loss of 1 loses every frame.
-            heard |= (gateways[devices] == gateway) & (draws >= loss)
+            heard |= sending[gateways[devices]] & (draws >= loss)
         return heard
 
     def hears_downlink(self, device: int, gateway: int, at_us: int) -> bool:

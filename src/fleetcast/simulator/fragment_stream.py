@@ -131,7 +131,7 @@ class FragmentStream:
         places = places[self._busy_until[places] <= now]
         self._busy_until[places] = now + (self._busy_ms if n <= m else self._busy_coded_ms)[places]
         begun = places[self.received[places] == 0]
-        repeated = self._was_taken(n)[places]
+        repeated = self._was_taken(n, places)
         self.received[places] += ~repeated | self._counts_repeats[places]
         self.last_n[places] = n
         dropped = repeated | ((n < self.highest_n[places]) & (n <= self._drops_up_to[places]))
@@ -179,12 +179,15 @@ class FragmentStream:
         done = self.held_enough_at[: self.places][self.missing[: self.places] == 0]
         return int(done.max()) if len(done) else 0
 
-    def _was_taken(self, n: int) -> NDArray[np.bool_]:
+    def _was_taken(self, n: int, places: Places) -> NDArray[np.bool_]:
+        """Who of these took fragment `n` before."""
         packed = self._taken.get(n)
-        if packed is None:
-            return np.zeros(len(self.device), np.bool_)
-        flags = np.unpackbits(packed, count=min(8 * len(packed), len(self.device))).astype(np.bool_)
-        return np.pad(flags, (0, len(self.device) - len(flags)))
+        taken = np.zeros(len(places), np.bool_)
+        if packed is not None:
+            within = np.flatnonzero(places < 8 * len(packed))
+            known = places[within]
+            taken[within] = packed[known >> 3] >> (7 - (known & 7)).astype(np.uint8) & 1
+        return taken
 
     def _take(self, n: int, taken: Places) -> Places:
         """Feed the trackers; returns the places that are complete now."""
@@ -199,8 +202,9 @@ class FragmentStream:
         found: list[Places] = []
         first = 0
         for ranks in self._ranks:
-            done = ranks.hear(n, flags[first : first + ranks.devices])
-            found.append(done + first)
+            heard = flags[first : first + ranks.devices]
+            if heard.any():
+                found.append(ranks.hear(n, heard) + first)
             first += ranks.devices
         complete = np.concatenate(found) if found else taken[:0]
         self.missing[complete] = 0

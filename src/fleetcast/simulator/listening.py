@@ -19,6 +19,7 @@ from fleetcast.simulator.traits import Traits
 
 FRAG_INDEXES = 4
 _FIRST_ROWS = 64
+_NO_ROW = -1
 
 
 class MulticastFrame(Protocol):
@@ -47,7 +48,8 @@ class Listening:
         self.mc_addr = mc_addr
         self._default_frequency_hz = default_frequency_hz
         """Of class B sessions that name no frequency."""
-        self._row_of: dict[int, int] = {}
+        self._row_of = np.full(_FIRST_ROWS, _NO_ROW, np.int32)
+        """By device, as far as any has been seen."""
         self._groups: list[Group | None] = []
         self._keys: dict[GroupKeys, int] = {}
         self._allocate(_FIRST_ROWS)
@@ -69,7 +71,7 @@ class Listening:
         """Bit n: a fragmentation session with FragIndex n takes fragments of this group."""
 
     def _grow(self) -> None:
-        old = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        old = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray) and name != "_row_of"}
         rows = len(self.device)
         self._allocate(2 * rows)
         for name, value in old.items():
@@ -78,17 +80,21 @@ class Listening:
     @property
     def devices(self) -> list[int]:
         """The devices that have the group, or had it."""
-        return list(self._row_of)
+        found: list[int] = self.device[: len(self._groups)].tolist()
+        return found
 
     def update(
         self, device: int, group: Group, session: Session | None, traits: Traits, boots: int, index_mask: int
     ) -> None:
         """Mirror a group as this device has it after so many boots, and the session in which it listens now."""
-        row = self._row_of.get(device)
-        if row is None:
+        row = self._row(device)
+        if row == _NO_ROW:
             row = len(self._groups)
             if row == len(self.device):
                 self._grow()
+            if device >= len(self._row_of):
+                more = max(device + 1, 2 * len(self._row_of)) - len(self._row_of)
+                self._row_of = np.pad(self._row_of, (0, more), constant_values=_NO_ROW)
             self._row_of[device] = row
             self._groups.append(group)
             self.device[row] = device
@@ -112,30 +118,40 @@ class Listening:
 
     def forget(self, device: int) -> None:
         """The device has this group no more."""
-        row = self._row_of.get(device)
-        if row is not None:
+        row = self._row(device)
+        if row != _NO_ROW:
             self._groups[row] = None
             self.is_open[row] = False
             self.key[row] = -1
             self.index_mask[row] = 0
 
-    def tuned(self, frame: MulticastFrame, periodicities: frozenset[int] | None) -> NDArray[np.intp]:
+    def tuned(
+        self, frame: MulticastFrame, periodicities: frozenset[int] | None, among: NDArray[np.intp] | None = None
+    ) -> NDArray[np.intp]:
         """Rows of the devices that listen where the frame is sent.
 
         `periodicities`: those whose ping slots the frame begins in; None: it is sent at any time, for class C alone.
+        `among`: no other devices than these; None: all.
         """
-        count = len(self._groups)
+        some: slice | NDArray[np.int32] = slice(len(self._groups))
+        if among is not None:
+            some = self._row_of[among[among < len(self._row_of)]]
+            some = some[some != _NO_ROW]
         tuned = (
-            self.is_open[:count]
-            & (self.frequency_hz[:count] == frame.frequency_hz)
-            & (self.data_rate[:count] == frame.data_rate)
+            self.is_open[some]
+            & (self.frequency_hz[some] == frame.frequency_hz)
+            & (self.data_rate[some] == frame.data_rate)
         )
         wanted = {-1} if periodicities is None else periodicities | {-1}
         if len(wanted) == 1:
-            tuned &= self.periodicity[:count] < 0
+            tuned &= self.periodicity[some] < 0
         else:
-            tuned &= np.isin(self.periodicity[:count], list(wanted))
-        return np.flatnonzero(tuned)
+            tuned &= np.isin(self.periodicity[some], list(wanted))
+        found = np.flatnonzero(tuned)
+        return found if isinstance(some, slice) else some[found].astype(np.intp)
+
+    def _row(self, device: int) -> int:
+        return int(self._row_of[device]) if device < len(self._row_of) else _NO_ROW
 
     def accepting(self, rows: NDArray[np.intp], f_cnt: int, keys: GroupKeys) -> NDArray[np.bool_]:
         """Which of these rows take the counter and have the keys."""

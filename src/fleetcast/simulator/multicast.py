@@ -1,13 +1,14 @@
 """Multicast groups at the network server: their queues, their counters, and the gateways that send for them.
 
-Frames of a group go out one after the other, each by every gateway of the group in turn. A counter is used for one
-payload, ever: a caller's counter that does not rise is refused, with the one that would do.
+Frames of a group go out one after the other, each by every gateway of the group, in turn or all at once. A counter is
+used for one payload, ever: a caller's counter that does not rise is refused, with the one that would do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from fleetcast.errors import Invalid, NotFound
 from fleetcast.identifiers import DevEui
@@ -43,9 +44,9 @@ class MulticastQueues:
         band: Band,
         gateways: tuple[Gateway, ...],
         airtimes: Airtimes,
-        send: Callable[[MulticastFrame, Gateway, int, bool], None],
+        send: Callable[[MulticastFrame, list[Gateway], int, bool], None],
     ) -> None:
-        """`send` puts a frame on the air now: frame, gateway, end in microseconds, whether it is the first gateway."""
+        """`send` puts a frame on the air now: frame, gateways, end in microseconds, whether none sent it before."""
         self._timeline = timeline
         self._settings = settings
         self._reports = reports
@@ -204,60 +205,77 @@ class MulticastQueues:
         self._timeline.at(self._slot_us(group, at_us, order), self._turn, group)
 
     def _turn(self, group: GroupQueue) -> None:
-        """The turn of the next gateway of the frame under way."""
+        """The turn of the next gateway of the frame under way, or of all that are left."""
         order = group.under_way
         if order is None:
             return
-        timeline = self._timeline
         frame = order.frame or self._frame(group, order)
         order.frame = frame
-        gateway = order.open_gateways[0]
-        bandwidth_hz = self._airtimes.bandwidth_hz(frame.data_rate)
-        refusal: FailureCause | None = "connection lost"
-        if not self._reports.interrupted:
-            said = gateway.transmit(timeline.now_us, frame.airtime_us, frame.frequency_hz, bandwidth_hz)
-            if said is not None and self._wait(group, order, gateway, said == "busy"):
-                return
-            refusal = "other" if said == "busy" else said
-        end_us = timeline.now_us
-        if refusal is None:
+        now_us = self._timeline.now_us
+        here = len(order.open_gateways) if self._settings.gateways_at_once else 1
+        sending: list[Gateway] = []
+        waiting: list[Gateway] = []
+        again_us: list[int] = []
+        for gateway in order.open_gateways[:here]:
+            refusal = self._transmit(gateway, frame)
+            later_us = None if refusal is None else self._again_us(order, gateway, frame, refusal)
+            if refusal is None:
+                sending.append(gateway)
+            elif later_us is not None:
+                waiting.append(gateway)
+                again_us.append(later_us)
+            else:
+                order.refused.append((gateway.name, "other" if refusal == "busy" else refusal))
+        end_us = now_us
+        if sending:
             end_us += frame.airtime_us
-            if not order.sent_by:
-                order.first_sent_us = timeline.now_us
-                group.frames_sent += 1
-                if frame.fragment_n is not None:
-                    group.fragments_sent += 1
-                    group.fragment_airtime_us += frame.airtime_us
-            order.sent_by.append(gateway.name)
-            self._send(frame, gateway, end_us, len(order.sent_by) == 1)
-        else:
-            order.refused.append((gateway.name, refusal))
-        order.tries = 0
-        del order.open_gateways[0]
+            self._went_out(group, order, frame, sending)
+        order.open_gateways[:here] = waiting
         if order.open_gateways:
-            stagger_us = self._settings.gateway_stagger_ms * 1000 if refusal is None else 0
-            timeline.at(self._slot_us(group, end_us + stagger_us, order), self._turn, group)
+            stagger_us = self._settings.gateway_stagger_ms * 1000 if sending else 0
+            at_us = min(again_us) if again_us else end_us + stagger_us
+            self._timeline.at(self._slot_us(group, at_us, order), self._turn, group)
             return
+        end_us = max(end_us, order.last_end_us)
         group.under_way = None
         group.not_before_us = end_us + self._settings.multicast_spacing_ms * 1000
         self._finish(order, frame, end_us)
         self._next(group)
 
-    def _wait(self, group: GroupQueue, order: Order, gateway: Gateway, busy: bool) -> bool:
-        """Try again when the gateway can; False: it has to be refused."""
-        frame = order.frame
-        if frame is None or not (busy or self._settings.waits_for_air) or order.tries >= _BUSY_TRIES:
-            return False
+    def _transmit(self, gateway: Gateway, frame: MulticastFrame) -> Literal["busy"] | FailureCause | None:
+        if self._reports.interrupted:
+            return "connection lost"
         bandwidth_hz = self._airtimes.bandwidth_hz(frame.data_rate)
+        return gateway.transmit(self._timeline.now_us, frame.airtime_us, frame.frequency_hz, bandwidth_hz)
+
+    def _went_out(self, group: GroupQueue, order: Order, frame: MulticastFrame, by: list[Gateway]) -> None:
         now_us = self._timeline.now_us
-        again_us: int | None = gateway.free_from_us(now_us + 1)
-        if self._settings.waits_for_air:
-            again_us = gateway.allowed_from_us(now_us + 1, frame.airtime_us, frame.frequency_hz, bandwidth_hz)
-        if again_us is None:
-            return False
-        order.tries += busy
-        self._timeline.at(self._slot_us(group, again_us, order), self._turn, group)
-        return True
+        first = not order.sent_by
+        if first:
+            order.first_sent_us = now_us
+            group.frames_sent += 1
+            if frame.fragment_n is not None:
+                group.fragments_sent += 1
+                group.fragment_airtime_us += frame.airtime_us
+        order.sent_by.extend(gateway.name for gateway in by)
+        order.last_end_us = now_us + frame.airtime_us
+        self._send(frame, by, order.last_end_us, first)
+
+    def _again_us(
+        self, order: Order, gateway: Gateway, frame: MulticastFrame, refusal: Literal["busy"] | FailureCause
+    ) -> int | None:
+        """When the gateway tries again; None: it has to be refused."""
+        busy = refusal == "busy"
+        tries = order.tries.get(gateway.name, 0)
+        waits = busy or (refusal == "duty cycle" and self._settings.waits_for_air)
+        if not waits or tries >= _BUSY_TRIES:
+            return None
+        order.tries[gateway.name] = tries + busy
+        now_us = self._timeline.now_us
+        if not self._settings.waits_for_air:
+            return gateway.free_from_us(now_us + 1)
+        bandwidth_hz = self._airtimes.bandwidth_hz(frame.data_rate)
+        return gateway.allowed_from_us(now_us + 1, frame.airtime_us, frame.frequency_hz, bandwidth_hz)
 
     def _finish(self, order: Order, frame: MulticastFrame, end_us: int) -> None:
         refused_by = tuple(name for name, _ in order.refused)

@@ -73,7 +73,9 @@ class Order:
     sent_by: list[str] = field(default_factory=list)
     refused: list[tuple[str, FailureCause]] = field(default_factory=list)
     first_sent_us: int = 0
-    tries: int = 0
+    last_end_us: int = 0
+    tries: dict[str, int] = field(default_factory=dict)
+    """By gateway: how often it was busy."""
 
 
 class GroupQueue:

@@ -49,10 +49,10 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A frame that was sent by one gateway, now ended."""
+    """A frame that was sent by one gateway, or by several at the same time, now ended."""
 
     frame: MulticastFrame
-    gateway: int
+    gateways: tuple[int, ...]
     start_us: int
     end_us: int
     first: bool
@@ -156,7 +156,7 @@ class MulticastReception:
     # Frames
 
     def hear(self, received: Received) -> None:
-        """A frame has ended at one gateway."""
+        """A frame has ended at its gateways."""
         frame = received.frame
         payload = self._opened_with(frame.keys, frame, frame.f_cnt)
         if payload is None:
@@ -166,13 +166,14 @@ class MulticastReception:
         if listening is None:
             return
         stations = self._stations
-        rows = listening.tuned(frame, self._periodicities(listening, received) if frame.class_b else None)
+        near = self._air.near(received.gateways[0]) if len(received.gateways) == 1 else None
+        rows = listening.tuned(frame, self._periodicities(listening, received) if frame.class_b else None, near)
         devices = listening.device[rows]
         deaf = (stations.deaf_from_us[devices] < received.end_us) & (
             stations.deaf_until_us[devices] > received.start_us
         )
         rows, devices = rows[~deaf], devices[~deaf]
-        heard = self._air.hear_multicast(devices, received.gateway, received.end_us)
+        heard = self._air.hear_multicast(devices, received.gateways, received.end_us)
         rows, devices = rows[heard], devices[heard]
         in_slots = devices[listening.periodicity[rows] >= 0]
         if len(in_slots):

@@ -38,8 +38,10 @@ class NetworkSettings:
     """Frames that wait for one group."""
     multicast_spacing_ms: int = 0
     """From the end of a frame of a group to the next, beyond what gateways need."""
+    gateways_at_once: bool = False
+    """Gateways of a group send a frame at the same instant, as those with one clock can; else one after the other."""
     gateway_stagger_ms: int = 100
-    """Gateways of a group send one after the other, so far apart."""
+    """From one gateway's end to the next one's start, where they send one after the other."""
     waits_for_air: bool = False
     """A multicast frame that the duty cycle forbids waits instead of being refused."""
     counter: Counter = Counter.EITHER

@@ -76,6 +76,7 @@ class World:
         """
         self.fleet = fleet
         self.gateways = tuple(Gateway(name, band, gateway_pacing) for name in gateways)
+        self._number_of = {name: number for number, name in enumerate(gateways)}
         self.traffic = Traffic()
         self._band = band
         self._settings = settings
@@ -328,8 +329,9 @@ class World:
         self.traffic.downlinks += 1
         self._timeline.at(frame.end_us, self.stations.take, frame)
 
-    def _multicast_begins(self, frame: MulticastFrame, gateway: Gateway, end_us: int, first: bool) -> None:
-        received = Received(frame, self.gateways.index(gateway), self._timeline.now_us, end_us, first)
+    def _multicast_begins(self, frame: MulticastFrame, gateways: list[Gateway], end_us: int, first: bool) -> None:
+        numbers = tuple(self._number_of[gateway.name] for gateway in gateways)
+        received = Received(frame, numbers, self._timeline.now_us, end_us, first)
         self._timeline.at(end_us, self.reception.hear, received)
 
     def _take_multicast(self, order: tuple[DevEui, int, int, bytes, int | None, InstantMs, int | None, bool]) -> None:
