@@ -6,9 +6,9 @@
 
 The whole rehearsal, as `fleetcast rehearse` plays it: fleet drawn, campaign planned, played to its end, measured.
 A firmware of 100 kB (about 420 fragments) in class C at DR5, 10 % loss down and 5 % up, one uplink an hour, a gateway
-for every 500 devices, setup pipelined, session start after six hours, redundancy adaptive. Every frame is encoded,
-ciphered and decoded; 100 devices rebuild the real bytes. A profiler makes Python calls dearer than they are, so that
-shares are good to a few percent.
+for every 500 devices, multicast frames sent by all gateways at the same instant, setup pipelined, session start after
+six hours, redundancy adaptive. Every frame is encoded, ciphered and decoded; 100 devices rebuild the real bytes. A
+profiler makes Python calls dearer than they are, so that shares are good to a few percent.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ uplink_loss = 0.05
 data_rate = 5
 [network]
 gateways = {gateways}
+  [network.server]
+  gateways_at_once = true
 [campaign]
 type = "firmware"
 threshold_percent = 95
