@@ -139,6 +139,13 @@ class Table:
             raise self.wrong(key, f"{_shown(value)} is no text: write it in quotes")
         return value
 
+    def required(self, key: str) -> str:
+        """A text that must be there."""
+        found = self.text(key)
+        if found is None:
+            raise self.wrong(key, "is missing: give it a text")
+        return found
+
     def flag(self, key: str, *, default: bool = False) -> bool:
         """True or false."""
         value = self._take(key)

@@ -1,7 +1,6 @@
-"""What a rehearsal is about: fleet, network, campaign and file, as values. `load` reads them from a TOML file.
+"""What a rehearsal is about: fleet, network, campaign and file, as values. `scenario_file` reads them from TOML.
 
-Nothing is drawn here: distributions stay distributions until `population` draws the devices. `scenario_tables` does the
-reading, table by table.
+Nothing is drawn here: distributions stay distributions until `population` draws the devices.
 """
 
 from __future__ import annotations
