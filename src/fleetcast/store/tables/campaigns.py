@@ -1,0 +1,170 @@
+"""Tables of campaigns: what was asked for, the plan, and the state of every part while it runs."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, PrimaryKeyConstraint, Table, text
+
+from fleetcast.store.tables.columns import (
+    document,
+    flag,
+    history,
+    instant,
+    metadata,
+    number,
+    octets,
+    one_of,
+    parent,
+    row_id,
+    subscriber_id,
+    unique_while_active,
+    word,
+)
+
+campaign = Table(
+    "campaign",
+    metadata,
+    row_id(),
+    subscriber_id(),
+    # What was asked for.
+    word("name", "Unique among those not archived."),
+    word("description", "In the operator's words.", default=""),
+    word("type", "multicast setup, binary, or firmware."),
+    parent("file_id", "file", "What is sent.", optional=True),
+    word("update_type", "full or delta, where it was said.", optional=True),
+    instant("reboot_at", "When devices reboot.", optional=True),
+    instant("session_start_at", "When the class session begins, where the operator says so.", optional=True),
+    number("max_duration_s", "Longest duration, pauses included."),
+    number("threshold_percent", "Success threshold, 1 to 100."),
+    instant("scheduled_at", "When it starts by itself.", optional=True),
+    word("strategy", "adaptive, fixed or carousel; empty: what the groups' redundancy says.", optional=True),
+    word("success_means", "set up, transferred, valid or running; empty: what the type says.", optional=True),
+    document("settings", "Settings that differ from the subscriber's, by name."),
+    flag("confirmed_downgrade", "Whether sending an older version was confirmed."),
+    flag("override_already_running", "Whether devices known to run the target version take part."),
+    parent("copied_from_id", "campaign", "The campaign it is a copy of.", optional=True),
+    parent("approved_by_id", "user", "Who approved it.", optional=True),
+    instant("approved_at", "When.", optional=True),
+    # Where it stands: written by its owner, and shown in lists.
+    word("status", "CONFIGURED, SCHEDULED, RUNNING, PAUSED, STOPPING, STOPPED, FAILED or SUCCEEDED."),
+    word("why", "Why it has that status, in words.", default=""),
+    word("started_by", "Login of whoever started it.", default=""),
+    instant("started_at", "When it started.", optional=True),
+    instant("ended_at", "When it reached a final status.", optional=True),
+    number("stage", "Number of the stage shown; 0 before the start.", default=0),
+    number("stages", "How many stages it has.", default=0),
+    word("stage_name", "Name of that stage, with its phase.", default=""),
+    instant("stage_starts_at", "When that stage begins, where it waits for a time.", optional=True),
+    number("stage_done", "Operations of the stage that are done.", default=0),
+    number("stage_total", "Operations of the stage.", default=0),
+    number("participants", "Devices that take part.", default=0),
+    number("succeeded", "Of them: succeeded.", default=0),
+    number("failed", "Of them: failed, or behind.", default=0),
+    word("explanation", "What it waits for, until when, and what happens then.", default=""),
+    # How it is kept.
+    word("state", "What concerns it as a whole: versioned JSON; empty before the start.", optional=True),
+    number("seed", "Of everything that is spread.", default=0),
+    word("engine_version", "Version of Fleetcast that planned it.", default=""),
+    parent("owner_worker_id", "worker", "The worker that owns it.", optional=True),
+    number("fence", "Goes up by one with each claim; every write of its state proves it.", default=0),
+    instant("owner_until", "Until when that worker owns it, by the database's clock.", optional=True),
+    *history(),
+    one_of("status", "CONFIGURED", "SCHEDULED", "RUNNING", "PAUSED", "STOPPING", "STOPPED", "FAILED", "SUCCEEDED"),
+    one_of("type", "multicast setup", "binary", "firmware"),
+    unique_while_active("campaign", "subscriber_id", "name"),
+    Index(
+        "ix_campaign_owner_until_under_way",
+        "owner_until",
+        sqlite_where=text("status IN ('RUNNING', 'PAUSED', 'STOPPING')"),
+        postgresql_where=text("status IN ('RUNNING', 'PAUSED', 'STOPPING')"),
+    ),
+    Index("ix_campaign_subscriber_id_status", "subscriber_id", "status"),
+    Index("ix_campaign_file_id", "file_id"),
+    comment="An update campaign: what was asked for, and where it stands.",
+)
+
+campaign_plan = Table(
+    "campaign_plan",
+    metadata,
+    parent("campaign_id", "campaign", "The campaign.", primary_key=True),
+    subscriber_id(),
+    instant("made_at", "When it was made."),
+    octets("data", "The plan: versioned JSON, compressed (zlib)."),
+    comment="The plan a campaign runs by; made at the start, never changed. Apart, since the campaign's row often is.",
+)
+
+campaign_device_set = Table(
+    "campaign_device_set",
+    metadata,
+    parent("campaign_id", "campaign", "The campaign.", primary_key=True),
+    parent("device_set_id", "device_set", "A set it is for.", primary_key=True),
+    subscriber_id(),
+    Index("ix_campaign_device_set_device_set_id", "device_set_id"),
+    comment="Which device sets a campaign is for.",
+)
+
+campaign_region = Table(
+    "campaign_region",
+    metadata,
+    parent("campaign_id", "campaign", "The campaign.", primary_key=True),
+    parent("region_id", "region", "A region it runs in.", primary_key=True),
+    subscriber_id(),
+    Index("ix_campaign_region_region_id", "region_id"),
+    comment="Which regions a campaign runs in.",
+)
+
+campaign_device = Table(
+    "campaign_device",
+    metadata,
+    parent("campaign_id", "campaign", "The campaign."),
+    number("n", "Index of the device in the plan."),
+    parent("device_id", "device", "The device."),
+    subscriber_id(checked=False),
+    number("group_n", "Index of its group in the plan."),
+    word("state", "All the engine knows of it: versioned JSON."),
+    number("step", "How far it is, 0 to 11.", default=0),
+    number("outcome", "0 open, 1 succeeded, 2 behind, 3 failed.", default=0),
+    number("talk", "0 waiting, 1 queued, 2 requested, 3 sent.", default=0),
+    number("done", "Bits of what it confirmed.", default=0),
+    word("cause", "Why it failed.", optional=True),
+    word("detail", "The particulars of that.", optional=True),
+    number("missing", "Fragments missing, as it last said.", optional=True),
+    instant("heard_at", "When it was last heard in this campaign.", optional=True),
+    number("firmware_before", "Version it ran before, 32 bits.", optional=True),
+    number("firmware_after", "Version it ran after, 32 bits.", optional=True),
+    instant("changed_at", "When this row changed last."),
+    PrimaryKeyConstraint("campaign_id", "n"),
+    Index("ix_campaign_device_device_id", "device_id"),
+    Index("ix_campaign_device_campaign_id_outcome_step", "campaign_id", "outcome", "step"),
+    comment="A participant of a campaign: its state, and what of it is searched.",
+)
+
+campaign_group = Table(
+    "campaign_group",
+    metadata,
+    parent("campaign_id", "campaign", "The campaign."),
+    number("n", "Index of the group in the plan."),
+    parent("multicast_group_id", "multicast_group", "The group."),
+    subscriber_id(checked=False),
+    word("state", "All the engine knows of it, its transfer and ledger among it: versioned JSON."),
+    number("mode", "What its stream is doing, 0 to 10.", default=0),
+    number("handed_over", "Fragments handed over so far.", default=0),
+    number("first_pass", "Fragments of the first pass, coded ones among them.", default=0),
+    number("next_f_cnt", "The next unused FCntDown.", default=0),
+    word("held", "Why nothing is sent; empty: nothing holds it.", default=""),
+    instant("changed_at", "When this row changed last."),
+    PrimaryKeyConstraint("campaign_id", "n"),
+    Index("ix_campaign_group_multicast_group_id", "multicast_group_id"),
+    comment="A multicast group in a campaign: its state, and what of it is shown in lists.",
+)
+
+campaign_left_out = Table(
+    "campaign_left_out",
+    metadata,
+    parent("campaign_id", "campaign", "The campaign."),
+    parent("device_id", "device", "The device."),
+    subscriber_id(checked=False),
+    word("reason", "Why it takes no part."),
+    PrimaryKeyConstraint("campaign_id", "device_id"),
+    Index("ix_campaign_left_out_device_id", "device_id"),
+    comment="Devices of the sets that take no part, each with its reason.",
+)
