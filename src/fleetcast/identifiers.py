@@ -50,3 +50,39 @@ class DevAddr(_HexIdentifier):
     def wire(self) -> bytes:
         """The four bytes as they travel: least significant first."""
         return bytes.fromhex(self)[::-1]
+
+
+class FirmwareVersion(int):
+    """A firmware version: 32 bits, as DevVersionAns carries it (TS006-1.0.0, FWversion).
+
+    `1.2.3.4` (major, minor, maintenance, patch) is the number 0x01020304. Where a device's versions are opaque, only
+    equal and different mean something, and it is written as eight hex digits.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: int) -> Self:
+        if not 0 <= value <= 0xFFFFFFFF:
+            raise Invalid(f"{value} is not a firmware version: it has 32 bits, 0 to 4294967295")
+        return super().__new__(cls, value)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The version in either way of writing, `1.2.3.4` or `0x01020304`; raises Invalid for anything else."""
+        if re.fullmatch(r"0[xX][0-9a-fA-F]{8}", text):
+            return cls(int(text, 16))
+        if re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", text, re.ASCII):
+            parts = [int(part) for part in text.split(".")]
+            if max(parts) <= 255:
+                return cls(int.from_bytes(bytes(parts), "big"))
+        raise Invalid(
+            f"{text[:40]!r} is not a firmware version: write 1.2.3.4 with numbers from 0 to 255, or 0x01020304"
+        )
+
+    def dotted(self) -> str:
+        """The version in four numbers: `1.2.3.4`."""
+        return ".".join(str(part) for part in self.to_bytes(4, "big"))
+
+    def opaque(self) -> str:
+        """The version in eight hex digits: `0x01020304`."""
+        return f"0x{int(self):08X}"
