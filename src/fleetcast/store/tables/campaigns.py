@@ -89,7 +89,7 @@ campaign_plan = Table(
     subscriber_id(),
     instant("made_at", "When it was made."),
     octets("data", "The plan: versioned JSON, compressed (zlib)."),
-    comment="The plan a campaign runs by; made at the start, never changed. Apart, since the campaign's row often is.",
+    comment="The plan a campaign runs by; made at the start, never changed; apart, since the campaign's row is.",
 )
 
 campaign_device_set = Table(

@@ -122,6 +122,5 @@ def one_of(column: str, *allowed: str) -> CheckConstraint:
 def unique_while_active(table: str, *columns: str) -> Index:
     """Unique among the rows of a table that aren't archived."""
     active = text("archived_at IS NULL")
-    return Index(
-        f"uq_{table}_{'_'.join(columns)}_active", *columns, unique=True, sqlite_where=active, postgresql_where=active
-    )
+    named = "_".join(each for each in columns if each != "subscriber_id")
+    return Index(f"uq_{table}_{named}_active", *columns, unique=True, sqlite_where=active, postgresql_where=active)

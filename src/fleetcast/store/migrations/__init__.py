@@ -1,0 +1,1 @@
+"""Alembic's environment: how an older database becomes today's. A step in `versions` is final once released."""
