@@ -10,7 +10,9 @@ as the engine drives them; `RankTracker` says what each device misses. No time p
 
 The limit A* is the frame with which the last device that completes held any M frames. "known" means that the plan has
 each device's loss as 200 frames of an earlier transfer showed it, "10 %" that it knows nothing and assumes 10 %. Rounds
-are all rounds of status requests, those over multicast in brackets; answers are status answers that devices sent.
+are all rounds of status requests, the sample included, those over multicast in brackets; unicasts are status requests
+to single devices, of the sample and of later rounds, repetitions included; answers are status answers that devices
+sent.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
     SILENT_ROUNDS,
+    AskSome,
     Finish,
     PollMulticast,
     PollUnicast,
@@ -66,6 +69,8 @@ class Outcome:
     ratio: float
     rounds: int
     multicast_rounds: int
+    unicasts: float
+    """Status requests by unicast, repetitions included, for each device."""
     answers: float
     incomplete: int
 
@@ -107,7 +112,7 @@ def play(case: Case, run: int) -> Outcome:
     limit_of = np.zeros(case.devices, np.int32)
     open_ = {i: Receiver(index=i, expected_loss=float(known[i])) for i in range(case.devices)}
     silent_rounds = dict.fromkeys(open_, 0)
-    answers = rounds = multicast_rounds = 0
+    answers = rounds = multicast_rounds = unicasts = 0
     while True:
         while (n := course.next_number(transfer, ledger)) is not None:
             ledger = ledger.hand_over(n, AIRTIME_US).was_sent(n)
@@ -117,6 +122,7 @@ def play(case: Case, run: int) -> Outcome:
             limit_of[heard & (held == case.m)] = ledger.on_air
         tally = Tally(devices=case.devices, complete=case.devices - len(open_), wanted=case.devices)
         transfer, decision = course.decide(transfer, ledger, list(open_.values()), tally, MOST_NUMBERS * 10)
+        most_tries = 1
         match decision:
             case Finish():
                 break
@@ -127,15 +133,20 @@ def play(case: Case, run: int) -> Outcome:
                     answers += int(dice.binomial(case.devices - len(asked), ANSWERED))
             case PollUnicast(indexes):
                 asked = np.array(indexes)
+                rounds, most_tries = rounds + 1, TRIES
+                everyone = True
+            case AskSome(devices=count):
+                asked = np.sort(dice.choice(np.array(sorted(open_)), min(count, len(open_)), replace=False))
                 rounds += 1
                 everyone = True
             case _:
                 continue
-        chance = ANSWERED if isinstance(decision, PollMulticast) else 1 - (1 - ANSWERED) ** TRIES
         for i, missing in zip(asked.tolist(), tracker.missing(asked).tolist(), strict=True):
             if missing == 0 and not everyone:
                 continue
-            if dice.random() >= chance:
+            tries = int(dice.geometric(ANSWERED))
+            unicasts += 0 if isinstance(decision, PollMulticast) else min(tries, most_tries)
+            if tries > most_tries:
                 if isinstance(decision, PollUnicast):
                     silent_rounds[i] += 1
                     open_[i] = replace(open_[i], silent=silent_rounds[i] >= SILENT_ROUNDS)
@@ -154,18 +165,22 @@ def play(case: Case, run: int) -> Outcome:
     assert ledger.airtime_us == ledger.on_air * AIRTIME_US
     whole = np.array([i not in open_ for i in range(case.devices)])
     limit = max(case.m, int(limit_of[whole].max(initial=0)))
-    return Outcome(ledger.on_air / limit, rounds, multicast_rounds, answers / case.devices, len(open_))
+    return Outcome(
+        ledger.on_air / limit, rounds, multicast_rounds, unicasts / case.devices, answers / case.devices, len(open_)
+    )
 
 
 def line(case: Case, outcomes: list[Outcome]) -> str:
     """One line of the table."""
     ratios = np.array([one.ratio for one in outcomes])
-    means = np.mean([(one.rounds, one.multicast_rounds, one.answers, one.incomplete) for one in outcomes], axis=0)
+    means = np.mean(
+        [(one.rounds, one.multicast_rounds, one.unicasts, one.answers, one.incomplete) for one in outcomes], axis=0
+    )
     target = TARGETS[case.m] if case.strategy == "adaptive" and case.devices == 1000 and case.worst_loss == 0.4 else ""
     return (
         f"{case.m:5} {case.devices:7} {case.worst_loss:5.0%} {case.strategy:9} {'known' if case.known else '10 %':6}"
         f"{len(outcomes):6} {ratios.mean():8.4f} {np.quantile(ratios, 0.99):8.4f} {target:>12} "
-        f"{means[0]:6.2f} ({means[1]:5.2f}) {means[2]:8.3f} {100 * means[3] / case.devices:10.3f} %"
+        f"{means[0]:6.2f} ({means[1]:5.2f}) {means[2]:10.3f} {means[3]:8.3f} {100 * means[4] / case.devices:10.4f} %"
     )
 
 
@@ -190,7 +205,7 @@ def main() -> None:
     started = time.perf_counter()
     print(
         "    M devices  loss strategy  prior campaigns  mean A/A*  99 %  target (N = 1000)  rounds (multicast)"
-        "  answers/device  incomplete"
+        "  unicasts/device  answers/device  incomplete"
     )
     with ProcessPoolExecutor(options.jobs) as pool:
         for case, less in cases(options.full):

@@ -117,6 +117,8 @@ class ToyWorld:
         self.period_s = period_s
         self.heard: set[DevEui] = set()
         self.commits = 0
+        self.lose_port: int | None = None
+        """Uplinks of this FPort are lost."""
         self.watch: Callable[[ToyWorld, ev.Event, list[fx.Effect]], None] | None = None
         for eui in self.toys:
             self._later(self.random.randrange(period_s * 1000), lambda eui=eui: self._periodic(eui))
@@ -184,7 +186,7 @@ class ToyWorld:
         if toy.silent:
             return None
         toy.f_cnt += 1
-        if self.random.random() < self.faults.lose_up:
+        if self.random.random() < self.faults.lose_up or port == self.lose_port:
             return None
         event = ev.UplinkHeard(eui, port, payload, self.now, toy.f_cnt)
         if self.random.random() < self.faults.late:

@@ -19,6 +19,7 @@ from fleetcast.campaign import (
     progression,
     requests,
     restarts,
+    status_rounds,
     transmission,
 )
 from fleetcast.campaign.changes import Changes
@@ -190,7 +191,7 @@ def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
     if not late and (not window_taken or requests.listens_always(draft, i)):
         _opportunity(draft, i, answered=bool(heard.meanings), moved=moved)
     group = draft.planned(i).group
-    if heard.meanings and draft.group(group).mode in (Mode.LISTENING, Mode.UNICAST):
+    if heard.meanings and draft.group(group).mode in (Mode.LISTENING, Mode.UNICAST, Mode.SAMPLING):
         transmission.drive(draft, group)
     if draft.campaign.status is not Status.RUNNING or moved or draft.device(i).outcome is not outcome:
         progression.progress(draft)
@@ -221,6 +222,7 @@ def _ignore(draft: Draft, i: int, what: str) -> None:
 
 def _opportunity(draft: Draft, i: int, *, answered: bool, moved: bool) -> None:
     _cancel_reboot_in_time(draft, i)
+    status_rounds.take_into_sample(draft, i)
     exchange.opportunity(draft, i)
     if exchange.gave_up(draft, i):
         _give_up(draft, i)

@@ -67,6 +67,11 @@ def explain_group(state: State, g: int, now: InstantMs) -> str:
             return f"Group {name} asks its devices what they miss."
         case Mode.LISTENING:
             return f"Group {name} awaits status answers until {_clock(group.poll_closes)}, then sends what is missing."
+        case Mode.SAMPLING:
+            return (
+                f"Group {name} asks the next devices that speak how much they miss, until {_clock(group.poll_closes)} "
+                "at the latest, then sends what most of them need."
+            )
         case Mode.UNICAST:
             asked = sum(state.devices[i].aside is Aside.STATUS for i in state.members[g])
             return f"Group {name} waits for {asked} devices, asked one by one at their next uplink."

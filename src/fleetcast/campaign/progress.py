@@ -98,7 +98,10 @@ def _progress(state: State, stage: Stage) -> tuple[int, int]:
         still_open = sum(counts[Outcome.OPEN][: LAST_STEP[stage] + 1])
         return devices - still_open, devices
     if stage is Stage.DL_FRAGMENT:
-        planned = [min(g.fragments + g.coded_first, g.fragments + g.coded_max) for g in state.plan.groups]
+        planned = [
+            g.fragments + max(min(g.coded_first, g.coded_max), 0 if group.first_pass_over else group.transfer.extra)
+            for g, group in zip(state.plan.groups, state.groups, strict=True)
+        ]
         sent = [
             total if group.first_pass_over else min(group.ledger.steps, total)
             for group, total in zip(state.groups, planned, strict=True)

@@ -6,9 +6,11 @@ exchanges them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag, StrEnum
-from typing import ClassVar, Self
+from operator import attrgetter
+from typing import Any, ClassVar, Self
 
 from fleetcast.campaign.causes import Failure
 from fleetcast.campaign.transfer.ledger import Ledger
@@ -32,7 +34,10 @@ class Status(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing can follow."""
-        return self in (Status.STOPPED, Status.FAILED, Status.SUCCEEDED)
+        return self in _FINAL
+
+
+_FINAL = frozenset({Status.STOPPED, Status.FAILED, Status.SUCCEEDED})
 
 
 class Stage(IntEnum):
@@ -137,12 +142,13 @@ class Undo(IntFlag):
 
 class _Part:
     __slots__ = ()
-    __match_args__: ClassVar[tuple[str, ...]] = ()
+    _values: ClassVar[Callable[[object], tuple[Any, ...]]]
+    """All fields of a part, in the order in which they are declared."""
 
     def edited(self) -> Self:
         """A copy to be altered."""
-        # Every event copies a part or two: `copy.copy` takes four times as long.
-        return type(self)(*[getattr(self, name) for name in self.__match_args__])
+        # Every event copies a part or two: `copy.copy` takes eight times as long.
+        return type(self)(*type(self)._values(self))
 
 
 @dataclass(slots=True)
@@ -225,6 +231,8 @@ class Mode(IntEnum):
     """A further class session is being set up."""
     OVER = 9
     REFUSED = 10
+    SAMPLING = 11
+    """A few devices are asked one by one before everyone is; no fragments meanwhile."""
 
 
 @dataclass(slots=True)
@@ -269,6 +277,8 @@ class GroupState(_Part):
     poll_frames: int = 0
     poll_awaited: int = 0
     """Answers still awaited in this round."""
+    sample_left: int = 0
+    """Devices that may still be asked for the sample."""
     first_pass_over: bool = False
     first_status_over: bool = False
     failures_in_row: int = 0
@@ -319,6 +329,9 @@ class CampaignState(_Part):
     """By connection: when the next unicast may go."""
     lost_connections: frozenset[str] = frozenset()
 
+
+for _part in (DeviceState, GroupState, CampaignState):
+    _part._values = attrgetter(*_part.__match_args__)
 
 _SETUP_ALONE = (Stage.MC_GROUP_SETUP, Stage.MC_SESSION_SETUP)
 _SEVEN = tuple(Stage)

@@ -11,6 +11,7 @@ from fleetcast.campaign.transfer.forecast import SATURATED
 from fleetcast.campaign.transfer.strategy import SILENT_ROUNDS, Receiver
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType
+from fleetcast.planning.status_answers import spread_of
 from fleetcast.protocol.packages import Package
 
 _FRAMES_THAT_MUST_REACH = 40
@@ -101,14 +102,45 @@ def ask_by_unicast(draft: Draft, i: int) -> None:
         device.due = draft.now + exchange.RETRY_AFTER_MS
 
 
+def begin_sample(draft: Draft, g: int, devices: int, *, enough: int, least: int) -> bool:
+    """Ask the devices that speak next, so many; False where too few of them speak in the time of two status rounds."""
+    round_s = _round_s(draft, g)
+    listening = [i for i in draft.state.members[g] if _listens(draft, i) and receives(draft.device(i))]
+    uplinks_per_s = sum(1 / max(draft.device(i).period_s, 1) for i in listening)
+    devices = min(devices, int(2 * round_s * uplinks_per_s))
+    if devices < least:
+        return False
+    group = draft.edit_group(g)
+    group.mode, group.sample_left, group.poll_awaited = Mode.SAMPLING, devices, min(enough, devices)
+    group.poll_frames = group.ledger.on_air
+    group.poll_closes = group.due = draft.now + int(1.5 * devices / uplinks_per_s + round_s) * 1000
+    return True
+
+
+def take_into_sample(draft: Draft, i: int) -> None:
+    """A device spoke: ask it, if its group takes a sample and it was not asked yet."""
+    g = draft.planned(i).group
+    group, device = draft.group(g), draft.device(i)
+    free = device.talk is Talk.WAITING and device.aside is Aside.NONE and device.missing < 0
+    if group.mode is Mode.SAMPLING and group.sample_left and free and receives(device) and _listens(draft, i):
+        draft.edit_group(g).sample_left -= 1
+        ask_by_unicast(draft, i)
+
+
+def end_sample(draft: Draft, g: int) -> None:
+    """Nobody is asked again for the sample: everyone is asked soon."""
+    for i in draft.state.members[g]:
+        if draft.device(i).aside is Aside.STATUS:
+            _asks_no_more(draft, i)
+
+
 def asked(draft: Draft, g: int, at: InstantMs) -> None:
     """A multicast status request went out: a round of answers is open."""
-    group, planned = draft.edit_group(g), draft.planned_group(g)
-    spread_s = 1 << (planned.block_ack_delay + 4)
+    group = draft.edit_group(g)
     group.mode = Mode.LISTENING
     group.poll += 1
     group.poll_frames = group.ledger.on_air
-    group.poll_closes = at + (spread_s + draft.plan.policy.fsession_status_timeout_s) * 1000
+    group.poll_closes = at + _round_s(draft, g) * 1000
     asked = [i for i in draft.state.members[g] if _listens(draft, i)]
     # With Participants 0 silence may mean complete, lost or gone: only time closes such a round.
     group.poll_awaited = len(asked) if group.poll_everyone else len(asked) + 1
@@ -118,11 +150,22 @@ def asked(draft: Draft, g: int, at: InstantMs) -> None:
 def _answered(draft: Draft, i: int, group: GroupState) -> None:
     device = draft.device(i)
     if device.aside is Aside.STATUS:
-        device = draft.edit(i)
-        device.aside, device.aside_tries, device.talk, device.due = Aside.NONE, 0, Talk.WAITING, 0
+        _asks_no_more(draft, i)
+        if group.mode is Mode.SAMPLING:
+            draft.edit_group(draft.planned(i).group).poll_awaited -= 1
     if group.mode is Mode.LISTENING and device.poll_answered != group.poll:
         draft.edit(i).poll_answered = group.poll
         draft.edit_group(draft.planned(i).group).poll_awaited -= 1
+
+
+def _asks_no_more(draft: Draft, i: int) -> None:
+    device = draft.edit(i)
+    device.aside, device.aside_tries, device.talk, device.due = Aside.NONE, 0, Talk.WAITING, 0
+
+
+def _round_s(draft: Draft, g: int) -> int:
+    """From a status request over multicast until no more answers are awaited."""
+    return spread_of(draft.planned_group(g).block_ack_delay) + draft.plan.policy.fsession_status_timeout_s
 
 
 def receiver(draft: Draft, i: int) -> Receiver:

@@ -13,7 +13,7 @@ from fleetcast.campaign.effects import RecordKind
 from fleetcast.campaign.states import DeviceState, Done, Mode, Outcome, Stage, Status, Step, stages_of
 from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.adaptive import FRUITLESS
-from fleetcast.campaign.transfer.strategy import Decision, Finish, PollMulticast, PollUnicast, SendMore, Tally
+from fleetcast.campaign.transfer.strategy import AskSome, Decision, Finish, PollMulticast, PollUnicast, SendMore, Tally
 from fleetcast.planning.facts import FirmwareCommand
 from fleetcast.planning.plan import PlannedGroup
 from fleetcast.planning.session_window import first_fragment_delay_s
@@ -40,6 +40,12 @@ def _step(draft: Draft, g: int) -> bool:
             if draft.now < group.poll_closes and group.poll_awaited > 0:
                 frames.wake_at(draft, g, group.poll_closes)
                 return False
+            return _decide(draft, g)
+        case Mode.SAMPLING:
+            if draft.now < group.poll_closes and group.poll_awaited > 0:
+                frames.wake_at(draft, g, group.poll_closes)
+                return False
+            status_rounds.end_sample(draft, g)
             return _decide(draft, g)
         case Mode.UNICAST:
             return False if draft.asked_singly(g) else _decide(draft, g)
@@ -91,8 +97,6 @@ def _send_next(draft: Draft, g: int) -> bool:
     if n is None and group.under_way:
         return _await_reports(draft, g)
     if n is None:
-        if not group.first_pass_over:
-            draft.edit_group(g).first_pass_over = True
         return _decide(draft, g)
     gate = frames.gate(draft, g, planned.airtime_us)
     if gate is frames.Gate.OPEN:
@@ -147,6 +151,8 @@ def _decide(draft: Draft, g: int) -> bool:
     transfer, decision = course.decide(group.transfer, group.ledger, receivers, tally, left)
     edited = draft.edit_group(g)
     edited.transfer = transfer
+    # What is sent before the first request to everyone belongs to the first pass, a sample or not.
+    edited.first_pass_over = edited.first_pass_over or transfer.polls > 0
     asked_once = edited.poll > 0 and not isinstance(decision, PollUnicast)
     edited.first_status_over = edited.first_status_over or asked_once
     return _carry_out(draft, g, decision)
@@ -157,6 +163,9 @@ def _carry_out(draft: Draft, g: int, decision: Decision) -> bool:
     match decision:
         case SendMore():
             group.mode = Mode.SENDING
+        case AskSome(devices, enough, least):
+            if not status_rounds.begin_sample(draft, g, devices, enough=enough, least=least):
+                return _decide(draft, g)
         case PollMulticast(everyone):
             group.mode, group.poll_everyone = Mode.ASKING, everyone
         case PollUnicast(indexes):

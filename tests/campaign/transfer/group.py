@@ -9,6 +9,7 @@ from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
     SILENT_ROUNDS,
+    AskSome,
     Decision,
     Finish,
     PollMulticast,
@@ -96,6 +97,12 @@ class Crowd:
                 case SendMore(fragments):
                     assert fragments > 0
                     continue
+                case AskSome(devices):
+                    asked, tries, all_answer = (
+                        tuple(sorted(dice.sample(sorted(open_), min(devices, len(open_))))),
+                        1,
+                        True,
+                    )
                 case PollMulticast(everyone):
                     asked, tries, all_answer = tuple(open_), 1, everyone
                 case PollUnicast(indexes):

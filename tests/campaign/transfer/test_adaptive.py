@@ -8,6 +8,7 @@ from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.forecast import complete_by, learned_from_all, outlook
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
+    AskSome,
     Decision,
     Finish,
     Phase,
@@ -81,6 +82,33 @@ def test_many_open_devices_are_asked_over_multicast_and_few_by_unicast():
     many = [told(i, 5, 195, 290) for i in range(6)]
     assert decide((sending, ledger), *few) == PollUnicast((0, 1, 2, 3, 4))
     assert decide((sending, ledger), *many) == PollMulticast(everyone=False)
+
+
+def first_batch_over(devices: int, loss: float = 0.1, **changes: object) -> Decision:
+    transfer, ledger = after(220)
+    receivers = [Receiver(index=i, expected_loss=loss) for i in range(devices)]
+    return decide((replace(transfer, phase=Phase.SENDING, polls=0, **changes), ledger), *receivers, devices=devices)
+
+
+def test_a_few_are_asked_first_where_nothing_is_known_of_a_large_groups_losses():
+    assert first_batch_over(200) == AskSome(32, enough=24, least=8)
+    assert first_batch_over(200, sampled=True) == PollMulticast(everyone=True)
+    assert first_batch_over(200, loss=0.2) == PollMulticast(everyone=True)
+    assert first_batch_over(49) == PollMulticast(everyone=True)
+
+
+def test_what_a_sample_says_brings_nine_of_ten_devices_near_completion():
+    transfer, ledger = after(220)
+    sampled = replace(transfer, phase=Phase.SAMPLING, polls=0, sampled=True)
+    # 20 of 200 devices said how much they miss; the two worst lost 38 and 40 %.
+    said = [told(i, 200 - round(220 * (1 - 0.02 * (i + 1))), round(220 * (1 - 0.02 * (i + 1))), 220) for i in range(20)]
+    silent = [Receiver(index=i, expected_loss=0.1) for i in range(20, 200)]
+    decision = decide((sampled, ledger), *(one for one in said if one.missing), *silent, devices=200)
+    assert isinstance(decision, SendMore)
+    assert 200 / 0.66 - 220 < decision.fragments < 200 / 0.6 - 220
+    assert decide((sampled, ledger), *silent, devices=200) == PollMulticast(everyone=True)
+    few = (*silent, *said[15:])
+    assert decide((sampled, ledger), *few, devices=len(few)) == PollMulticast(everyone=True)
 
 
 def test_silence_after_a_question_to_the_incomplete_is_not_taken_for_success():

@@ -17,6 +17,7 @@ import numpy as np
 from fleetcast.campaign.transfer.forecast import Outlook, complete_by, learned_from_all, outlook
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
+    AskSome,
     Decision,
     Finish,
     Phase,
@@ -30,6 +31,7 @@ from fleetcast.campaign.transfer.strategy import (
     open_percent,
 )
 from fleetcast.planning.policy import TransferUntil
+from fleetcast.planning.redundancy import DEFAULT_LOSS
 
 WORST: Final = 256
 """The forecast looks at this many devices that need most; the others are done before them."""
@@ -37,6 +39,17 @@ FRUITLESS: Final = 30
 """A device that should have heard so many fragments since it began to tell the same is helped by none."""
 ONE_HEARD: Final = 0.99
 """How surely a device that heard no uncoded fragment shall hear one of those repeated for it."""
+
+
+SAMPLE: Final = 32
+"""So many devices are asked first where nothing is known of the losses."""
+SAMPLED_FROM: Final = 50
+"""In a smaller group everyone is asked at once: the sample would be half of it."""
+SAMPLE_LEAST: Final = 8
+"""Fewer answers than this say nothing about the others."""
+COMPLETE_WHEN_ASKED: Final = 0.9
+"""Share of the devices that should be complete when everyone is asked: an answer that something is missing is one that
+the device has to give again. Whoever needs most needs more than this, so that nothing is sent in vain."""
 
 
 @dataclass(slots=True)
@@ -68,8 +81,13 @@ def decide(
     counting = devices.counting
     if not counting:
         return transfer, _finish(devices, tally)
+    if transfer.phase is Phase.SAMPLING:
+        more = min(_until_worth_asking(devices, tally), frames)
+        return (transfer.going_on(ledger, more), SendMore(more)) if more else (transfer, PollMulticast(everyone=True))
     if transfer.phase is Phase.SENDING:
         if transfer.polls == 0:
+            if not transfer.sampled and _mostly_unknown(receivers) and tally.devices >= SAMPLED_FROM:
+                return transfer, AskSome(SAMPLE, enough=3 * SAMPLE // 4, least=SAMPLE_LEAST)
             return transfer, PollMulticast(everyone=True)
         if open_percent(len(counting), tally) > transfer.multicast_above_percent:
             return transfer, PollMulticast(everyone=False)
@@ -88,6 +106,19 @@ def decide(
     if count + uncoded == 0:
         return transfer, _nothing_left(devices)
     return transfer.going_on(ledger, count, uncoded_again=uncoded), SendMore(count + uncoded)
+
+
+def _mostly_unknown(receivers: Sequence[Receiver]) -> bool:
+    """Whether the first batch was a guess: nothing was known of the losses of half of the devices."""
+    return 2 * sum(one.expected_loss == DEFAULT_LOSS for one in receivers) >= len(receivers)
+
+
+def _until_worth_asking(devices: _Devices, tally: Tally) -> int:
+    """Fragments until `COMPLETE_WHEN_ASKED` of the devices should be complete, judged by those that were asked."""
+    needs = sorted([*([0.0] * tally.complete), *(one.expected_frames() for one in devices.known)])
+    if len(needs) < SAMPLE_LEAST:
+        return 0
+    return max(0, math.ceil(needs[int(COMPLETE_WHEN_ASKED * (len(needs) - 1))]))
 
 
 def _still_wanted(devices: _Devices, tally: Tally) -> int:
@@ -112,8 +143,8 @@ def batch_size(transfer: Transfer, ranked: Sequence[Outlook], everyone: Sequence
 
 
 def round_worth(transfer: Transfer) -> float:
-    """Fragments that a round of questions is worth: measured, for about four rounds in a transfer."""
-    return 3 + transfer.fragments / 200
+    """Fragments that a round of questions is worth: measured, for five rounds in a transfer, the sample included."""
+    return 5 + transfer.fragments / 50 if transfer.sampled else 4 + transfer.fragments / 70
 
 
 def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver], frames_left: int) -> _Devices:

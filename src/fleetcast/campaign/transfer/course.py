@@ -15,6 +15,7 @@ from typing import assert_never
 from fleetcast.campaign.transfer import adaptive, carousel, fixed
 from fleetcast.campaign.transfer.ledger import MAX_NUMBER, Ledger
 from fleetcast.campaign.transfer.strategy import (
+    AskSome,
     Decision,
     Finish,
     Phase,
@@ -112,6 +113,8 @@ def decide(
     match decision:
         case SendMore():
             return replace(transfer, phase=Phase.SENDING), decision
+        case AskSome():
+            return replace(transfer, phase=Phase.SAMPLING, sampled=True), decision
         case PollMulticast(everyone):
             asked = transfer.asked_at if everyone else (*transfer.asked_at, ledger.on_air)
             return replace(transfer, phase=Phase.ASKING, polls=transfer.polls + 1, asked_at=asked), decision

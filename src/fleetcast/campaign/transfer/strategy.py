@@ -23,6 +23,8 @@ class Phase(IntEnum):
     ASKING = 1
     """The batch is over, answers about it are collected."""
     OVER = 2
+    SAMPLING = 3
+    """A few devices are asked, to learn how losses are spread before everyone is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ class Transfer:
     extra: int = 0
     """Fragments beyond the passes, planned so far: coded numbers, or with M = 1 copies of the first."""
     polls: int = 0
-    """Rounds of status requests so far, by multicast and by unicast."""
+    """Rounds of status requests so far, by multicast and by unicast; a sample isn't one of them."""
+    sampled: bool = False
+    """A sample was asked for: there is one in a transfer at most."""
     asked_at: tuple[int, ...] = ()
     """`Ledger.on_air` at each multicast request that only devices missing something answer."""
     answer_share: float = 0.85
@@ -91,7 +95,7 @@ class Transfer:
         return replace(self, batch=((1, self.fragments),), batch_from=ledger.steps, passes=self.passes + 1)
 
 
-SILENT_ROUNDS: Final = 2
+SILENT_ROUNDS: Final = 3
 """So many rounds of unicast requests without an answer, and a device counts no more.
 
 One round of three requests would lose three in a thousand devices with a working uplink that loses 15 %.
@@ -170,6 +174,20 @@ class PollUnicast:
     indexes: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AskSome:
+    """Ask so many by unicast, whichever speak first, each once; decide again when enough of them have answered.
+
+    It is no round of questions: what they say only tells when it is worth asking everyone.
+    """
+
+    devices: int
+    enough: int
+    """So many answers will do."""
+    least: int
+    """Fewer say nothing: where not even so many speak soon, nobody is asked."""
+
+
 class Reason(StrEnum):
     """Why a transfer ends."""
 
@@ -196,4 +214,4 @@ def open_percent(counting: int, tally: Tally) -> float:
     return 100 * counting / tally.devices if tally.devices else 0.0
 
 
-Decision = SendMore | PollMulticast | PollUnicast | Finish
+Decision = SendMore | AskSome | PollMulticast | PollUnicast | Finish
