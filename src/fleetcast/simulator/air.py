@@ -6,6 +6,7 @@ gateways (`uplink_air`, `gateways`), which are nobody's chance.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,27 +86,39 @@ class Air:
     """Draws who hears what."""
 
     def __init__(self, links: Links, seed: int, bursts: Bursts | None = None) -> None:
-        self.links = links
         self._bursts = bursts
         self._down = stream(seed, "air: multicast")
         self._one_down = Dice(stream(seed, "air: downlinks"))
         self._one_up = Dice(stream(seed, "air: uplinks"))
+        self._fading = None if bursts is None else _Fading(bursts, len(links.gateway), seed)
+        self._take(links)
+
+    def grow(self, links: Links) -> None:
+        """More devices behind those there were, whose links are the same as before."""
+        if self._fading is not None:
+            self._fading.grow(len(links.gateway))
+        self._take(links)
+
+    def _take(self, links: Links) -> None:
+        self.links = links
+        bursts = self._bursts
         places = links.gateway.shape[1]
-        # By place, contiguous, for multicast; plain lists for single frames, where NumPy's scalars are slow.
+        # By place, contiguous, for multicast; plain arrays for uplinks, where NumPy's scalars are slow.
         self._gateway = [np.ascontiguousarray(links.gateway[:, place]) for place in range(places)]
         self._gateways = int(links.gateway.max(initial=NO_GATEWAY)) + 1
         self._near: dict[int, NDArray[np.intp] | None] = {}
-        self._fading: _Fading | None = None
         self._down_loss = [np.ascontiguousarray(links.down_loss[:, place]) for place in range(places)]
         self._up_loss = [np.ascontiguousarray(links.up_loss[:, place]) for place in range(places)]
         if bursts is not None:
-            self._fading = _Fading(bursts, len(links.gateway), seed)
             split = [bursts.losses(loss) for loss in self._down_loss]
             self._down_loss, self._down_loss_bad = [good for good, _ in split], [bad for _, bad in split]
             split = [bursts.losses(loss) for loss in self._up_loss]
             self._up_loss, self._up_loss_bad = [good for good, _ in split], [bad for _, bad in split]
         else:
             self._down_loss_bad, self._up_loss_bad = self._down_loss, self._up_loss
+        numbers = [array("h", column.tobytes()) for column in self._gateway]
+        self._ups = tuple(zip(numbers, [array("f", loss.tobytes()) for loss in self._up_loss], strict=True))
+        self._ups_bad = tuple(zip(numbers, [array("f", loss.tobytes()) for loss in self._up_loss_bad], strict=True))
 
     @property
     def single_gateway(self) -> bool:
@@ -150,11 +163,11 @@ class Air:
 
     def heard_by(self, device: int, at_us: int) -> list[int]:
         """The gateways that hear an uplink of this device, nearest first, were all of them listening."""
-        losses = self._up_loss if not self._is_bad(device, at_us) else self._up_loss_bad
+        ups = self._ups if self._fading is None or not self._is_bad(device, at_us) else self._ups_bad
         found: list[int] = []
-        for gateways, loss in zip(self._gateway, losses, strict=True):
-            gateway = int(gateways[device])
-            if gateway != NO_GATEWAY and not self._one_up.happens(float(loss[device])):
+        for gateways, loss in ups:
+            gateway = gateways[device]
+            if gateway != NO_GATEWAY and not self._one_up.happens(loss[device]):
                 found.append(gateway)
         return found
 
@@ -171,6 +184,12 @@ class _Fading:
         self._stream = stream(seed, "air: fading")
         self._bad = self._stream.random(devices) < bursts.bad_share
         self._seen_us = np.zeros(devices, np.int64)
+
+    def grow(self, devices: int) -> None:
+        """So many devices now, in all."""
+        more = devices - len(self._bad)
+        self._bad = np.concatenate([self._bad, self._stream.random(more) < self._share])
+        self._seen_us = np.pad(self._seen_us, (0, more))
 
     def bad(self, devices: NDArray[np.intp], at_us: int) -> NDArray[np.bool_]:
         """Draw the present state from the one last seen and the time since."""

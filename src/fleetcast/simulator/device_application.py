@@ -46,7 +46,15 @@ class Application:
     @property
     def due(self) -> InstantMs:
         """When it wants to say something next."""
-        return min(self.uplink_due, self._done_due, self._version_due, self._version_uplink_due)
+        # Asked at every turn of every device: `min` over all four takes twice as long.
+        due = self.uplink_due
+        if self._done_due < due:
+            due = self._done_due
+        if self._version_due < due:
+            due = self._version_due
+        if self._version_uplink_due < due:
+            due = self._version_uplink_due
+        return due
 
     def stop(self) -> None:
         """The device reboots."""

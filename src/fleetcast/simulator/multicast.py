@@ -114,6 +114,16 @@ class MulticastQueues:
         found = self._groups.get(dev_eui)
         return None if found is None else found.wanted
 
+    @property
+    def empty(self) -> bool:
+        """Whether no group stands here."""
+        return not self._groups
+
+    def next_f_cnt(self, dev_eui: DevEui) -> int | None:
+        """The group's next counter; None: there is no such group."""
+        group = self._groups.get(dev_eui)
+        return None if group is None else group.next_f_cnt
+
     def queue_length(self, dev_eui: DevEui) -> int:
         """Frames that wait or are under way."""
         group = self._groups.get(dev_eui)

@@ -118,6 +118,15 @@ class MulticastReception:
         self.frames_rejected = 0
         """Frames that a device of the sample heard and dropped for address or MIC."""
 
+    def grow(self, in_bytes: NDArray[np.bool_]) -> None:
+        """More devices behind those there were; the mark of each newcomer counts."""
+        known = len(self.in_bytes)
+        self.in_bytes = np.concatenate([self.in_bytes, in_bytes[known:]])
+        more = len(self.in_bytes) - known
+        self._place = np.pad(self._place, ((0, 0), (0, more)), constant_values=_NO_PLACE)
+        self._stream = np.pad(self._stream, ((0, 0), (0, more)))
+        self._f_port = np.pad(self._f_port, (0, more))
+
     @property
     def _stations(self) -> Stations:
         return self._stations_of()

@@ -38,6 +38,17 @@ class RadioTime:
         self._class_b: dict[int, tuple[Session, ...]] = {}
         self._beacon_us = beacon_airtime_us(band) + _BEACON_MARGIN_US
 
+    def grow(self, devices: int) -> None:
+        """So many devices now, in all."""
+        more = devices - len(self._transmit)
+        self._transmit, self._receive = (
+            array("q", bytes(of) + bytes(8 * more)) for of in (self._transmit, self._receive)
+        )
+        self.transmit_us = np.frombuffer(self._transmit, np.int64)
+        self.receive_us = np.frombuffer(self._receive, np.int64)
+        self._class_c_since_us = np.pad(self._class_c_since_us, (0, more), constant_values=_NOT_LISTENING)
+        self._class_b_since_us = np.pad(self._class_b_since_us, (0, more), constant_values=_NOT_LISTENING)
+
     def window_us(self, data_rate: int) -> int:
         """How long a receive window without a frame is open."""
         found = self._windows.get(data_rate)

@@ -22,7 +22,7 @@ from fleetcast.simulator.air import Air
 from fleetcast.simulator.chance import Dice, key, stream
 from fleetcast.simulator.device import Device
 from fleetcast.simulator.device_answers import JoinRequest, OwnUplink
-from fleetcast.simulator.fleet import Fleet
+from fleetcast.simulator.inhabitants import Inhabitants
 from fleetcast.simulator.lorawan import Activation, Ciphers, seal, unseal
 from fleetcast.simulator.radio_time import RadioTime
 from fleetcast.simulator.timeline import Timeline
@@ -52,7 +52,7 @@ class Stations:
     def __init__(
         self,
         timeline: Timeline,
-        fleet: Fleet,
+        fleet: Inhabitants,
         band: Band,
         air: Air,
         radio_time: RadioTime,
@@ -70,6 +70,7 @@ class Stations:
         `take_fragment` counts a unicast fragment for a device whose reception is counted elsewhere.
         """
         self._timeline = timeline
+        self._fleet = fleet
         self._band = band
         self._air = air
         self._radio_time = radio_time
@@ -82,35 +83,55 @@ class Stations:
         self.ciphers = Ciphers()
         self.uplinks = UplinkAir(uplink_channels, Dice(stream(seed, "uplink channels")))
         self._dice = Dice(stream(seed, "acknowledgement time-outs"))
-        self.data_rate: list[int] = fleet.uplink_data_rate.tolist()
+        self.data_rate: list[int] = []
         self.rx2 = Channel(band.rx2.frequency_hz, band.rx2.dr)
         self._airtime: dict[tuple[int, int], int] = {}
-        self._windows_us = {dr: self._both_windows_us(dr) for dr in set(self.data_rate)}
-        self._in_range = [sum(1 << gateway for gateway in set(air.gateways_of(number))) for number in range(fleet.size)]
+        self._windows_us: dict[int, tuple[int, int]] = {}
+        self._rooms: dict[int, int] = {}
+        self._in_range: list[int] = []
         self._unconfirmed: dict[int, _Unconfirmed] = {}
         self._joins: dict[int, int] = {}
-        self._activations: list[Activation | None] = [None] * fleet.size
-        self._planned_us = [_UNPLANNED] * fleet.size
-        self._free_us = [0] * fleet.size
+        self._activations: list[Activation | None] = []
+        self._planned_us: list[int] = []
+        self._free_us: list[int] = []
         """When the device may send again."""
-        # Written one by one, read all at once: two views of the same memory.
-        self._deaf_from = array("q", bytes(8 * fleet.size))
-        self._deaf_until = array("q", bytes(8 * fleet.size))
-        self.deaf_from_us: NDArray[np.int64] = np.frombuffer(self._deaf_from, np.int64)
-        self.deaf_until_us: NDArray[np.int64] = np.frombuffer(self._deaf_until, np.int64)
+        self._deaf_from = array("q")
+        self._deaf_until = array("q")
+        self.deaf_from_us: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.deaf_until_us: NDArray[np.int64] = np.zeros(0, np.int64)
         """The last uplink with the receive window behind it: multicast frames that overlap it are lost."""
         self.frames_rejected = 0
         """Downlinks that reached a device and were dropped for address, MIC or counter."""
-        rooms = {dr: band.max_payload(dr, RadioDirection.UPLINK).frmpayload_bytes for dr in set(self.data_rate)}
-        now = timeline.now
         self.devices: list[Device] = []
-        for number in range(fleet.size):
-            device_seed = int.from_bytes(key(seed, "device", number)[:8], "big")
+        self._seen_changes: list[int] = []
+        self.grow()
+
+    def grow(self) -> None:
+        """Take in the devices that the fleet has, and that are not here yet."""
+        known, fleet = len(self.devices), self._fleet
+        more = fleet.size - known
+        self.data_rate.extend(fleet.uplink_data_rate[known:].tolist())
+        for dr in set(self.data_rate[known:]) - self._windows_us.keys():
+            self._windows_us[dr] = self._both_windows_us(dr)
+            self._rooms[dr] = self._band.max_payload(dr, RadioDirection.UPLINK).frmpayload_bytes
+        self._activations.extend([None] * more)
+        self._planned_us.extend([_UNPLANNED] * more)
+        self._free_us.extend([0] * more)
+        self._seen_changes.extend([0] * more)
+        # Written one by one, read all at once: two views of the same memory.
+        self._deaf_from, self._deaf_until = (
+            array("q", bytes(of) + bytes(8 * more)) for of in (self._deaf_from, self._deaf_until)
+        )
+        self.deaf_from_us = np.frombuffer(self._deaf_from, np.int64)
+        self.deaf_until_us = np.frombuffer(self._deaf_until, np.int64)
+        now = self._timeline.now
+        for number in range(known, fleet.size):
+            self._in_range.append(sum(1 << gateway for gateway in set(self._air.gateways_of(number))))
+            device_seed = int.from_bytes(key(self._seed, "device", number)[:8], "big")
             device = Device(fleet.spec(number), device_seed, now)
-            device.uplink_room_bytes = rooms[self.data_rate[number]]
+            device.uplink_room_bytes = self._rooms[self.data_rate[number]]
             self.devices.append(device)
             self._plan(number, device)
-        self._seen_changes = [0] * fleet.size
 
     def activation(self, number: int) -> Activation:
         """The LoRaWAN session of a device."""

@@ -162,6 +162,11 @@ class UnicastQueues:
             if opportunity is not None:
                 self._plan_window(waiting.device, opportunity)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits for any device."""
+        return not any(self._queues.values())
+
     def flush(self, device: int) -> None:
         """Drop what waits for a device."""
         for waiting in self._queues.pop(device, ()):

@@ -18,9 +18,9 @@ from fleetcast.radio.duty_cycle import DutyCycleUse
 from fleetcast.simulator.air import Air, Bursts
 from fleetcast.simulator.chance import Dice, stream
 from fleetcast.simulator.device import Device
-from fleetcast.simulator.fleet import Fleet
 from fleetcast.simulator.gateways import Gateway, SubBandAirtime
 from fleetcast.simulator.heard import Failed, FailureCause, Heard, Joined, Uplink
+from fleetcast.simulator.inhabitants import Inhabitants
 from fleetcast.simulator.lorawan import seal, unseal
 from fleetcast.simulator.multicast import MulticastQueues
 from fleetcast.simulator.multicast_group import GroupAirtime, GroupAtNetwork, MulticastFrame
@@ -58,7 +58,7 @@ class World:
     def __init__(
         self,
         *,
-        fleet: Fleet,
+        fleet: Inhabitants,
         band: Band,
         gateways: tuple[str, ...],
         settings: NetworkSettings,
@@ -75,6 +75,7 @@ class World:
         `gateway_pacing` EVEN: packet forwarders enforce an off-time after each frame.
         """
         self.fleet = fleet
+        self._sample = sample
         self.gateways = tuple(Gateway(name, band, gateway_pacing) for name in gateways)
         self._number_of = {name: number for number, name in enumerate(gateways)}
         self.traffic = Traffic()
@@ -83,7 +84,7 @@ class World:
         self._timeline = Timeline(start)
         self._air = Air(fleet.links, seed, bursts)
         self._dice = Dice(stream(seed, "network server"))
-        self._dev_eui: list[DevEui] = [fleet.dev_eui(number) for number in range(fleet.size)]
+        self._dev_eui: list[DevEui] = []
         self.radio_time = RadioTime(fleet.size, band)
         """Receive and transmit times by device; call `settle_radio_time` before reading."""
         airtimes = Airtimes(band)
@@ -118,6 +119,7 @@ class World:
         self._multicast = MulticastQueues(
             self._timeline, settings, self._reports, band, self.gateways, airtimes, self._multicast_begins
         )
+        self._name_newcomers()
 
     # Time
 
@@ -196,6 +198,18 @@ class World:
     def flush(self, now: InstantMs, target: DevEui) -> None:
         """Drop what waits for a device or a group."""
         self._timeline.at(self._arrival_us(now), self._flush, target)
+
+    def grow(self) -> None:
+        """Take in the devices that the fleet has got since; they have been running for a while."""
+        self._air.grow(self.fleet.links)
+        self.radio_time.grow(self.fleet.size)
+        self.reception.grow(self.fleet.sample(self._sample))
+        self.stations.grow()
+        self._name_newcomers()
+
+    def idle(self) -> bool:
+        """Whether nothing waits or is under way at the network server, and no multicast group stands there."""
+        return self._unicast.empty and self._multicast.empty
 
     def begin_campaign(self) -> None:
         """From now on data fragments are those of another campaign: they are counted from the start."""
@@ -280,7 +294,7 @@ class World:
                 flying.end_us // 1000,
                 f_cnt,
                 flying.data_rate,
-                tuple(self.gateways[number].name for number in by),
+                tuple([self.gateways[number].name for number in by]),
             )
         )
 
@@ -355,6 +369,9 @@ class World:
 
     def _arrival_us(self, now: InstantMs) -> int:
         return max(now * 1000, self._timeline.now_us) + self._settings.downlink_delay_ms * 1000
+
+    def _name_newcomers(self) -> None:
+        self._dev_eui.extend(self.fleet.dev_eui(number) for number in range(len(self._dev_eui), self.fleet.size))
 
     def _find(self, dev_eui: DevEui) -> int:
         return self.fleet.number(dev_eui)

@@ -160,7 +160,11 @@ class Fragmentation:
 
     def due(self) -> InstantMs:
         """When the next report is due, or NEVER."""
-        return min((session.report_due for session in self._sessions), default=NEVER)
+        due = NEVER
+        for session in self._sessions:
+            if session.report_due < due:
+                due = session.report_due
+        return due
 
     def report(self, body: Body, now: InstantMs) -> bytes:
         """The FragDataBlockReceivedReq that is due now; plans its repetition."""

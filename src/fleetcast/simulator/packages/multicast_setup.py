@@ -138,9 +138,13 @@ class MulticastSetup:
             if session is None:
                 continue
             if session.started_at is not None:
-                due = min(due, session.ends_at)
+                turns = session.ends_at
             elif self._can_start(body):
-                due = min(due, max(body.clock.instant_of(session.start_time, now), now))
+                turns = max(body.clock.instant_of(session.start_time, now), now)
+            else:
+                continue
+            if turns < due:
+                due = turns
         return due
 
     def turn(self, body: Body, now: InstantMs, fragments_heard: int) -> bool:
@@ -174,9 +178,11 @@ class MulticastSetup:
     def open_sessions(self) -> tuple[Session, ...]:
         """The sessions in which the device listens now."""
         return tuple(
-            group.session
-            for group in self._groups
-            if group.session is not None and group.session.started_at is not None
+            [
+                group.session
+                for group in self._groups
+                if group.session is not None and group.session.started_at is not None
+            ]
         )
 
     def end_all(self, body: Body) -> None:
