@@ -17,6 +17,8 @@ WIDEST: Final = 32_768
 
 RESERVE: Final = 16
 SIXTEEN_BITS: Final = 65_536
+LAST: Final = 0xFFFFFFFF
+"""maxMcFCnt has 32 bits: no window ends beyond this."""
 SETUP_FRAMES: Final = 1024
 """What multicast setup leaves for the user's own downlinks."""
 
@@ -39,7 +41,7 @@ def counter_window(
     take the first frame's counter for its low 16 bits. `frames` of the answer is what really fits.
     """
     wanted = math.ceil(frames * coeff) + _reserve(frames, network_counts)
-    room = min(WIDEST, SIXTEEN_BITS - first) if below_65536 else WIDEST
+    room = min(WIDEST, (SIXTEEN_BITS if below_65536 else LAST) - first)
     width = max(0, min(wanted, room))
     fits = max(0, width - _reserve(min(frames, width), network_counts))
     return CounterWindow(first, first + width, min(frames, fits))

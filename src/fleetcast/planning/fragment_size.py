@@ -60,6 +60,7 @@ def choose(
             f"{file.name} ({file.size_bytes} bytes) needs {fewest.fragment_count} fragments of {fewest.size_bytes} "
             f"bytes in group {air.group.dev_eui}, with {coded_share:.0%} coded ones besides, but {limit}",
             "send a smaller file, or use a group with a faster data rate",
+            "file" if policy.fsize is None else "policy.fsize",
         )
     for option in numbered:
         if not coded_share or not weak(option.fragment_count, scheme):
@@ -77,6 +78,7 @@ def _options(air: GroupAir, profiles: Sequence[Profile], file: File, policy: Pol
             raise PlanRefused(
                 f"fsize {policy.fsize} does not suit group {air.group.dev_eui} ({air.band} DR{air.group.data_rate})",
                 f"choose {smallest} to {largest} bytes, a multiple of {needed}, or leave it to the plan",
+                "policy.fsize",
             )
         smallest = largest = needed = policy.fsize
     liked = math.lcm(needed, 1 if policy.fsize is not None else policy.fsize_optimization)

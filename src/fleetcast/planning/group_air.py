@@ -77,7 +77,7 @@ def group_air(group: Group) -> GroupAir:
         rate = check_downlink(band, group.frequency_hz, group.data_rate, dwell_limited=group.dwell_time)
         sub_band = sub_band_of(band, group.frequency_hz, rate.modulation.occupied_bandwidth_hz)
     except Invalid as refusal:
-        raise PlanRefused(f"multicast group {group.dev_eui}", str(refusal)) from refusal
+        raise PlanRefused(f"multicast group {group.dev_eui}", str(refusal), "groups") from refusal
     return GroupAir(group, band, sub_band, rate.modulation)
 
 

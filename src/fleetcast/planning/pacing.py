@@ -90,6 +90,7 @@ def pacing(air: GroupAir, airtime_us: int, profiles: Sequence[Profile], policy: 
             f"one frame of group {air.group.dev_eui} lasts {airtime_us / 1e6:.3f} s, and its share of {air.sub_band} "
             f"is {hourly_budget_us(duty_cycle) / 1e6:.3f} s an hour",
             "use a faster data rate, another frequency, fewer groups at once, or raise duty_cycle_share",
+            "policy.duty_cycle_share",
         )
     return Pacing(
         airtime_us,

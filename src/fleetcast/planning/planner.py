@@ -51,7 +51,7 @@ def make_plan(request: CampaignRequest, now: InstantMs) -> Plan:
     refused |= placed.left_out
     used = [g for g, members in enumerate(placed.members) if members]
     if not used:
-        raise NobodyTakesPart(Counter(refused.values()), _remedy(refused))
+        raise NobodyTakesPart(Counter(refused.values()), _remedy(refused, _profiles(request), airs))
     _check_downgrade(request, placed)
     plan = _Draft(request, now, airs, placed, used).plan(tuple(sorted(refused.items())))
     return replace(plan, estimate=estimate(plan, request.devices))
@@ -97,11 +97,21 @@ def _profiles(request: CampaignRequest) -> dict[str, Profile]:
     }
 
 
-def _remedy(refused: dict[DevEui, LeftOut]) -> str:
+def _remedy(refused: dict[DevEui, LeftOut], profiles: dict[str, Profile], airs: Sequence[GroupAir]) -> str:
     reasons = Counter(refused.values())
     if not reasons:
         return "add devices to the sets"
-    return _REMEDIES[reasons.most_common(1)[0][0]]
+    first = reasons.most_common(1)[0][0]
+    if first is LeftOut.BEYOND_LIMITS:
+        takes = max(_largest_file_bytes(profile, air) for profile in profiles.values() for air in airs)
+        return f"{_REMEDIES[first]}; at most {takes} bytes go through these groups to these devices"
+    return _REMEDIES[first]
+
+
+def _largest_file_bytes(profile: Profile, air: GroupAir) -> int:
+    step = profile.fragment_multiple_of
+    through = air.largest_fragment_bytes(profile) // step * step * profile.max_fragments
+    return through if profile.max_image_bytes is None else min(through, profile.max_image_bytes)
 
 
 _REMEDIES = {
@@ -136,6 +146,7 @@ def _check_downgrade(request: CampaignRequest, placed: Placement) -> None:
         raise PlanRefused(
             f"{file.name} is older than what {len(newer)} devices run ({named(newer)})",
             "confirm the downgrade, or leave these devices out",
+            "confirmed_downgrade",
         )
 
 
@@ -246,6 +257,7 @@ class _Draft:
                 f"session start {rfc3339(begin)} is too early: {setup.stages} setup stages come before it, and enough "
                 f"devices are heard only every {setup.least_stage_s:g} s",
                 f"choose {rfc3339(earliest)} or later, or leave it to the plan",
+                "session_start",
             )
         transfer_s = 0.0 if transfer is None else transfer.least_s
         over = begin + round(transfer_s * 1000)
@@ -253,6 +265,7 @@ class _Draft:
             raise PlanRefused(
                 f"reboot at {rfc3339(request.reboot_at)} comes before the planned end of the transfer",
                 f"choose a time after {rfc3339(over)}",
+                "reboot_at",
             )
         needs_s = -(-(over - self.now) // 1000) + closing.least_s
         if needs_s > request.max_duration_s:
@@ -261,6 +274,7 @@ class _Draft:
                 f"{(begin - self.now) / 1000:.0f} s at the earliest, the transfer and its answers take "
                 f"{transfer_s:.0f} s, what follows {closing.least_s:.0f} s",
                 f"allow {needs_s:.0f} s or more ({-(-needs_s // 60):.0f} minutes)",
+                "max_duration_s",
             )
 
     def _group(self, g: int, stream: Stream | None) -> PlannedGroup:

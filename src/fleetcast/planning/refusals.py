@@ -12,10 +12,13 @@ _NAMED = 5
 
 
 class PlanRefused(Invalid):
-    """The campaign can't be carried out as asked; `reason` is what is wrong, `remedy` what to change."""
+    """The campaign can't be carried out as asked; `reason` is what is wrong, `remedy` what to change.
 
-    def __init__(self, reason: str, remedy: str) -> None:
-        self.reason, self.remedy = reason, remedy
+    `about` names what was asked for as a field of CampaignRequest (of its policy: `policy.fsize`); empty: none.
+    """
+
+    def __init__(self, reason: str, remedy: str, about: str = "") -> None:
+        self.reason, self.remedy, self.about = reason, remedy, about
         super().__init__(f"{reason}: {remedy}")
 
 
@@ -25,7 +28,7 @@ class NobodyTakesPart(PlanRefused):
     def __init__(self, counts: Mapping[LeftOut, int], remedy: str) -> None:
         self.counts = dict(counts)
         listed = "; ".join(f"{number} x {reason.value}" for reason, number in counts.items()) or "the sets are empty"
-        super().__init__(f"no device can take part ({listed})", remedy)
+        super().__init__(f"no device can take part ({listed})", remedy, "devices")
 
 
 class GroupsBusy(Conflict):

@@ -78,16 +78,20 @@ class CampaignRequest:
 def check(request: CampaignRequest, now: InstantMs) -> None:
     """Raises PlanRefused for what can't be right whatever the devices are."""
     if not 1 <= request.threshold_percent <= 100:
-        raise PlanRefused(f"success threshold {request.threshold_percent} %", "choose 1 to 100")
+        raise PlanRefused(f"success threshold {request.threshold_percent} %", "choose 1 to 100", "threshold_percent")
     if request.max_duration_s < 1:
-        raise PlanRefused(f"maximum duration {request.max_duration_s} s", "choose at least a minute")
+        raise PlanRefused(f"maximum duration {request.max_duration_s} s", "choose at least a minute", "max_duration_s")
     if request.coded_share is not None and not 0 <= request.coded_share <= 100:
-        raise PlanRefused(f"redundancy {request.coded_share:g}", "choose coded fragments per uncoded one, 0 to 100")
+        raise PlanRefused(
+            f"redundancy {request.coded_share:g}", "choose coded fragments per uncoded one, 0 to 100", "coded_share"
+        )
     if not request.groups:
-        raise PlanRefused("the regions hold no multicast group", "add one that the devices can use")
+        raise PlanRefused("the regions hold no multicast group", "add one that the devices can use", "groups")
     if request.means not in _MEANS[request.type]:
         allowed = ", ".join(each.value for each in _MEANS[request.type])
-        raise PlanRefused(f"success can't mean {request.means.value} for {request.type.value}", f"choose {allowed}")
+        raise PlanRefused(
+            f"success can't mean {request.means.value} for {request.type.value}", f"choose {allowed}", "success_means"
+        )
     _check_file(request)
     _check_times(request, now)
 
@@ -96,31 +100,37 @@ def _check_file(request: CampaignRequest) -> None:
     file, kinds = request.file, _KINDS[request.type]
     if not kinds:
         if file is not None:
-            raise PlanRefused(f"{request.type.value} sends no file", f"leave {file.name} out")
+            raise PlanRefused(f"{request.type.value} sends no file", f"leave {file.name} out", "file")
         return
     if file is None:
-        raise PlanRefused(f"{request.type.value} needs a file", "choose one")
+        raise PlanRefused(f"{request.type.value} needs a file", "choose one", "file")
     if file.kind not in kinds:
         allowed = " or ".join(sorted(kind.value for kind in kinds))
-        raise PlanRefused(f"{file.name} is a {file.kind.value}, not for {request.type.value}", f"choose a {allowed}")
+        raise PlanRefused(
+            f"{file.name} is a {file.kind.value}, not for {request.type.value}", f"choose a {allowed}", "file"
+        )
     if file.size_bytes < 1:
-        raise PlanRefused(f"{file.name} holds no bytes", "upload its content, or choose another file")
+        raise PlanRefused(f"{file.name} holds no bytes", "upload its content, or choose another file", "file")
     if request.type is CampaignType.FIRMWARE and (file.version is None or file.profile is None):
         missing = "version" if file.version is None else "device profile"
-        raise PlanRefused(f"{file.name} names no {missing}", "complete the file")
+        raise PlanRefused(f"{file.name} names no {missing}", "complete the file", "file")
     if request.delta and file.base_version is None:
-        raise PlanRefused(f"{file.name} names no base version", "complete the file")
+        raise PlanRefused(f"{file.name} names no base version", "complete the file", "file")
     if request.update_type is not None and (request.update_type == "delta") is not request.delta:
-        raise PlanRefused(f"update type {request.update_type}, but {file.name} is {file.kind.value}", "make them agree")
+        raise PlanRefused(
+            f"update type {request.update_type}, but {file.name} is {file.kind.value}", "make them agree", "update_type"
+        )
     if file.profile is not None and file.profile not in request.profiles:
-        raise PlanRefused(f"{file.name} is for profile {file.profile}, which no device has", "choose other device sets")
+        raise PlanRefused(
+            f"{file.name} is for profile {file.profile}, which no device has", "choose other device sets", "file"
+        )
 
 
 def _check_times(request: CampaignRequest, now: InstantMs) -> None:
     end = now + request.max_duration_s * 1000
     if request.reboot_at is not None:
         if request.type is CampaignType.MULTICAST_SETUP:
-            raise PlanRefused("multicast setup reboots nothing", "leave the reboot time out")
+            raise PlanRefused("multicast setup reboots nothing", "leave the reboot time out", "reboot_at")
         back = request.reboot_at + request.policy.reboot_spread_s * 1000
         back += request.policy.fuota_process_max_time_s * 1000
         if back > end:
@@ -128,12 +138,16 @@ def _check_times(request: CampaignRequest, now: InstantMs) -> None:
                 f"reboot at {rfc3339(request.reboot_at)} and {request.policy.fuota_process_max_time_s} s to be back "
                 f"lie beyond the maximum duration, which ends at {rfc3339(end)}",
                 "reboot earlier, or allow a longer duration",
+                "reboot_at",
             )
     if request.session_start is not None:
         if request.session_start <= now:
-            raise PlanRefused(f"session start {rfc3339(request.session_start)} has passed", "choose a later one")
+            raise PlanRefused(
+                f"session start {rfc3339(request.session_start)} has passed", "choose a later one", "session_start"
+            )
         if request.session_start >= end:
             raise PlanRefused(
                 f"session start {rfc3339(request.session_start)} lies beyond the end at {rfc3339(end)}",
                 "start earlier, or allow a longer duration",
+                "session_start",
             )

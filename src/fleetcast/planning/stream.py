@@ -70,6 +70,7 @@ def strategy_of(group: Group, request: CampaignRequest) -> tuple[StrategyName, f
         raise PlanRefused(
             f"strategy fixed, but the redundancy of group {group.dev_eui} is ADAPTIVE",
             "give the group, or the campaign, a share of coded fragments, or choose adaptive",
+            "strategy",
         )
     return request.strategy or "adaptive", share
 
@@ -111,6 +112,7 @@ def plan_stream(
             f"group {group.dev_eui} has counter values for {window.frames} frames, and the first pass needs "
             f"{choice.fragments + coded_first}",
             "give the group a new key and counter, or send a smaller file",
+            "groups",
         )
     if strategy == "carousel":
         passes = max(1, min(passes, (window.frames - STATUS_REQUESTS) // choice.fragments))
