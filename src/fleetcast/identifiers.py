@@ -47,6 +47,13 @@ class DevAddr(_HexIdentifier):
     _digits = 8
     _what = "DevAddr"
 
+    @classmethod
+    def from_wire(cls, four_bytes: bytes) -> Self:
+        """The address in four bytes as they travel: least significant first; raises Invalid for another length."""
+        if len(four_bytes) != 4:
+            raise Invalid(f"{len(four_bytes)} bytes are not a {cls._what}: it has 4")
+        return str.__new__(cls, four_bytes[::-1].hex().upper())
+
     def wire(self) -> bytes:
         """The four bytes as they travel: least significant first."""
         return bytes.fromhex(self)[::-1]

@@ -166,3 +166,11 @@ def test_keys_of_the_wrong_length_are_refused() -> None:
 def test_a_payload_beyond_the_counter_of_blocks_is_refused() -> None:
     with pytest.raises(Invalid, match="at most 242"):
         PayloadCipher(APP_KEY).crypt(bytes(4096), Direction.DOWN, ADDRESS, 0)
+
+
+def test_an_address_is_read_as_it_travels() -> None:
+    address = DevAddr("01AB23CD")
+    assert DevAddr.from_wire(address.wire()) == address
+    assert address.wire() == bytes.fromhex("CD23AB01")
+    with pytest.raises(Invalid, match="3 bytes are not a DevAddr"):
+        DevAddr.from_wire(b"\x01\x02\x03")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from struct import Struct
 
 from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
@@ -23,10 +24,13 @@ from fleetcast.secret import Secret
 MIC_BYTES = 4
 HIGHEST_F_CNT = 0xFFFFFFFF
 _MAX_F_OPTS_BYTES = 15
-_HEADER_BYTES = 8  # MHDR, DevAddr, FCtrl, FCnt
-_DIRECTION_BYTE = {Direction.UP: 0, Direction.DOWN: 1}
-_M_TYPES = {(Direction.UP, False): 2, (Direction.DOWN, False): 3, (Direction.UP, True): 4, (Direction.DOWN, True): 5}
-_OF_M_TYPE = {m_type: key for key, m_type in _M_TYPES.items()}
+_HEADER = Struct("<B4sBH")
+"""MHDR, DevAddr, FCtrl, FCnt."""
+_HEADER_BYTES = _HEADER.size
+_BLOCK = Struct("<B4xB4sIx")
+"""Blocks A and B0 but for their last byte."""
+_FIRST_M_TYPE = 2
+_OF_M_TYPE = {2: (Direction.UP, False), 3: (Direction.DOWN, False), 4: (Direction.UP, True), 5: (Direction.DOWN, True)}
 
 
 class NoDataFrame(Damaged):
@@ -66,11 +70,14 @@ class PayloadCipher:
         length = len(frm_payload)
         if not length:
             return b""
-        start = b"\x01\0\0\0\0" + _address_and_counter(direction, dev_addr, f_cnt) + b"\0"
+        start = _block(0x01, direction, dev_addr, f_cnt)
         count = (length + 15) // 16
         if count > 255:
             raise Invalid(f"FRMPayload of {length} bytes: a data frame carries at most 242")
-        stream = self._encrypt(b"".join([start + bytes([number]) for number in range(1, count + 1)]))
+        if count == 1:
+            stream = self._encrypt(start + b"\x01")
+        else:
+            stream = self._encrypt(b"".join([start + bytes([number]) for number in range(1, count + 1)]))
         mixed = int.from_bytes(frm_payload, "big") ^ int.from_bytes(stream[:length], "big")
         return mixed.to_bytes(length, "big")
 
@@ -88,8 +95,7 @@ class FrameSigner:
     def mic(self, frame: bytes, direction: Direction, dev_addr: DevAddr, f_cnt: int) -> bytes:
         """The four bytes behind `frame`, which runs from MHDR to the payload; `f_cnt` is the 32-bit counter."""
         cmac = self._cmac.copy()
-        start = b"\x49\0\0\0\0" + _address_and_counter(direction, dev_addr, f_cnt) + b"\0"
-        cmac.update(start + bytes([len(frame)]) + frame)
+        cmac.update(_block(0x49, direction, dev_addr, f_cnt) + bytes([len(frame)]) + frame)
         return cmac.finalize()[:MIC_BYTES]
 
 
@@ -108,9 +114,10 @@ def build(frame: DataFrame, signer: FrameSigner) -> bytes:
     control = (
         frame.adr << 7 | frame.adr_ack_req << 6 | frame.ack << 5 | frame.f_pending_or_class_b << 4 | len(frame.f_opts)
     )
-    header = bytes([_M_TYPES[frame.direction, frame.confirmed] << 5]) + frame.dev_addr.wire() + bytes([control])
+    m_type = _FIRST_M_TYPE + (frame.direction is Direction.DOWN) + 2 * frame.confirmed
+    header = _HEADER.pack(m_type << 5, frame.dev_addr.wire(), control, frame.f_cnt & 0xFFFF)
     body = b"" if frame.f_port is None else bytes([frame.f_port]) + frame.frm_payload
-    unsigned = header + (frame.f_cnt & 0xFFFF).to_bytes(2, "little") + frame.f_opts + body
+    unsigned = header + frame.f_opts + body
     if len(unsigned) > 255 - MIC_BYTES:
         raise Invalid(f"frame of {len(unsigned) + MIC_BYTES} bytes: a PHYPayload has at most 255")
     return unsigned + signer.mic(unsigned, frame.direction, frame.dev_addr, frame.f_cnt)
@@ -132,7 +139,7 @@ def parse(phy_payload: bytes) -> DataFrame:
     return DataFrame(
         direction=direction,
         confirmed=confirmed,
-        dev_addr=DevAddr.from_int(int.from_bytes(phy_payload[1:5], "little")),
+        dev_addr=DevAddr.from_wire(phy_payload[1:5]),
         adr=control & 0x80 != 0,
         adr_ack_req=control & 0x40 != 0 and direction is Direction.UP,
         ack=control & 0x20 != 0,
@@ -158,7 +165,7 @@ def full_f_cnt(low_16_bits: int, lowest: int) -> int:
     return found
 
 
-def _address_and_counter(direction: Direction, dev_addr: DevAddr, f_cnt: int) -> bytes:
+def _block(kind: int, direction: Direction, dev_addr: DevAddr, f_cnt: int) -> bytes:
     if not 0 <= f_cnt <= HIGHEST_F_CNT:
         raise Invalid(f"f_cnt {f_cnt}: allowed 0 to {HIGHEST_F_CNT}")
-    return bytes([_DIRECTION_BYTE[direction]]) + dev_addr.wire() + f_cnt.to_bytes(4, "little")
+    return _BLOCK.pack(kind, direction is Direction.DOWN, dev_addr.wire(), f_cnt)
