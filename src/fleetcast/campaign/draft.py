@@ -68,9 +68,16 @@ class Draft:
 
         Most events are about one device and leave all that as it was.
         """
-        changes = self.changes
-        if changes.campaign is not None or changes.groups or self.now >= self.state.campaign.due:
+        changes, campaign = self.changes, self.state.campaign
+        if changes.groups or self.now >= campaign.due:
             return True
+        edited = changes.campaign
+        if edited is not None and (
+            edited.stage != campaign.stage or edited.sweep != campaign.sweep or edited.due != campaign.due
+            or edited.grace_until != campaign.grace_until or edited.closing is not campaign.closing
+            or edited.status is not campaign.status
+        ):  # fmt: skip
+            return True  # else a number was given to an effect, or a connection's next turn was put off
         devices = self.state.devices
         return any(
             device.step is not devices[i].step or device.outcome is not devices[i].outcome

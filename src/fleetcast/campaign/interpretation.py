@@ -5,6 +5,7 @@ Never raises for any bytes: what can't be read is left out, and named by the cal
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleetcast.campaign.meanings import (
@@ -54,10 +55,10 @@ class Heard:
 _NOTHING = Heard(())
 
 
-def interpret(f_port: int, payload: bytes, profile: Profile, spoken: dict[Package, int]) -> Heard:
+def interpret(f_port: int, payload: bytes, profile: Profile, spoken: Mapping[Package, int]) -> Heard:
     """What an uplink means, given the package versions this device speaks (unknown ones are read as version 1)."""
-    package = next((p for p, ability in profile.packages.items() if ability.f_port == f_port), None)
-    if package is None or not payload:
+    package = _package_on(f_port, profile) if payload else None
+    if package is None:
         return _application(f_port, payload, profile)
     if package is Package.MULTI_PACKAGE_ACCESS:
         return _NOTHING
@@ -70,6 +71,13 @@ def interpret(f_port: int, payload: bytes, profile: Profile, spoken: dict[Packag
     if decoded.unexplained:
         ignored = f"FPort {f_port}: {decoded.unexplained.hex()} not understood"
     return Heard(found, ignored)
+
+
+def _package_on(f_port: int, profile: Profile) -> Package | None:
+    for package, ability in profile.packages.items():
+        if ability.f_port == f_port:
+            return package
+    return None
 
 
 def _application(f_port: int, payload: bytes, profile: Profile) -> Heard:

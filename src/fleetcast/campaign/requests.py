@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from fleetcast.campaign import phrasing
 from fleetcast.campaign.draft import Draft
@@ -58,9 +61,15 @@ def learn_version(device: DeviceState, package: Package, learned: int | None) ->
     device.versions = device.versions & ~(3 << shift) | packed << shift
 
 
-def spoken(device: DeviceState) -> dict[Package, int]:
+def spoken(device: DeviceState) -> Mapping[Package, int]:
     """The versions to read this device's uplinks with."""
-    return {package: version(device, package) or 1 for package in _SHIFT}
+    return _spoken(device.versions)
+
+
+@lru_cache
+def _spoken(versions: int) -> Mapping[Package, int]:
+    packed = {package: versions >> shift & 3 for package, shift in _SHIFT.items()}
+    return MappingProxyType({package: 1 if one in (0, _ABSENT) else one for package, one in packed.items()})
 
 
 def combines(draft: Draft, i: int) -> bool:
