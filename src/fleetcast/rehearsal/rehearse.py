@@ -25,6 +25,7 @@ from fleetcast.campaign.engine import begin, next_deadline, react
 from fleetcast.campaign.events import Event, Started, TimePassed
 from fleetcast.campaign.table import State
 from fleetcast.instants import InstantMs
+from fleetcast.planning.facts import Profile
 from fleetcast.planning.plan import Plan
 from fleetcast.planning.planner import make_plan
 from fleetcast.protocol.packages import Package
@@ -39,6 +40,7 @@ from fleetcast.simulator.multicast import GroupAtNetwork
 from fleetcast.simulator.network_settings import Counter
 from fleetcast.simulator.world import World
 
+_ABSENT = -1
 LOOK_EVERY = 200
 """Steps of virtual time between two looks of whoever watches."""
 
@@ -80,9 +82,9 @@ class Rehearsal:
         self.time_service = TimeService(scenario.campaign.settings.time_sync_tolerance_s)
         self._sealer = Sealer(prepared.plan, None if scenario.file is None else scenario.file.data, population.keys)
         self._groups = {group.dev_eui: group for group in prepared.plan.groups}
-        self._clock = _ports(population, Package.CLOCK_SYNC)
-        self._fragmentation = _ports(population, Package.FRAGMENTATION)
-        self._profile_of = {device.dev_eui: device.profile for device in population.devices}
+        ports = {name: _ports(profile) for name, profile in population.profiles.items()}
+        self._ports = {device.dev_eui: ports[device.profile] for device in population.devices}
+        self._deadline: InstantMs | None = None
         self._crash_every = crash_every
         self._time_answers = 0
 
@@ -90,6 +92,7 @@ class Rehearsal:
         """Play the campaign to its end; `watch` is called after `every` so many steps. Raises CampaignHangs."""
         self._feed(Started())
         steps = 0
+        self._deadline = next_deadline(self.state)
         while not self.state.campaign.status.final:
             self._step()
             steps += 1
@@ -101,33 +104,33 @@ class Rehearsal:
     def feed(self, order: Event) -> None:
         """An order from outside (pause, resume, stop), now."""
         self._feed(order)
+        self._deadline = next_deadline(self.state)
 
     def _step(self) -> None:
         """On to the next thing that is heard, or to the engine's next deadline."""
-        deadline, next_at = next_deadline(self.state), self.world.next_at()
-        until = deadline if deadline is not None else next_at
+        until = self._deadline if self._deadline is not None else self.world.next_at()
         if until is None:
             raise CampaignHangs(f"{self.plan.campaign}: nothing is due in {self.state.campaign.status}")
         told = self.world.run_until(max(until, self.now))
         self.now = max(self.now, self.world.now)
         for each in told:
             self._take(each)
-        deadline = next_deadline(self.state)
-        if deadline is not None and deadline <= self.now:
+        self._deadline = next_deadline(self.state)
+        if self._deadline is not None and self._deadline <= self.now:
             self._feed(TimePassed())
+            self._deadline = next_deadline(self.state)
 
     def _take(self, heard: Heard) -> None:
         if isinstance(heard, Uplink):
-            self._answer_time(heard)
-            if heard.f_port == self._fragmentation.get(self._profile_of[heard.dev_eui], (0, None))[0]:
+            ports = self._ports[heard.dev_eui]
+            if heard.f_port == ports.clock:
+                self._answer_time(heard, ports.clock_version)
+            elif heard.f_port == ports.fragmentation:
                 self.observation.heard_on_fragmentation(heard.payload)
         self._feed(event(heard))
 
-    def _answer_time(self, uplink: Uplink) -> None:
+    def _answer_time(self, uplink: Uplink, version: int | None) -> None:
         """Before the campaign sees it: a device that asks for the time is answered whatever the campaign does."""
-        port, version = self._clock.get(self._profile_of[uplink.dev_eui], (0, None))
-        if uplink.f_port != port:
-            return
         answer = self.time_service.on_uplink(
             uplink.dev_eui, uplink.f_port, uplink.payload, uplink.received_at, uplink.f_cnt, version
         )
@@ -192,14 +195,24 @@ class Rehearsal:
         )
 
 
-def _ports(population: Population, package: Package) -> dict[str, tuple[int, int | None]]:
-    """FPort and version of a package by profile, as far as the server knows."""
-    found: dict[str, tuple[int, int | None]] = {}
-    for name, profile in population.profiles.items():
-        ability = profile.packages.get(package)
-        if ability is not None:
-            found[name] = (ability.f_port, ability.version if isinstance(ability.version, int) else None)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """What the server knows of a profile's packages; -1: it has none."""
+
+    clock: int
+    clock_version: int | None
+    fragmentation: int
+
+
+def _ports(profile: Profile) -> _Ports:
+    clock = profile.packages.get(Package.CLOCK_SYNC)
+    fragmentation = profile.packages.get(Package.FRAGMENTATION)
+    version = None if clock is None else clock.version
+    return _Ports(
+        clock=_ABSENT if clock is None else clock.f_port,
+        clock_version=version if isinstance(version, int) else None,
+        fragmentation=_ABSENT if fragmentation is None else fragmentation.f_port,
+    )
 
 
 def _world(prepared: Prepared) -> World:
