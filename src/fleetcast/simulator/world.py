@@ -211,6 +211,11 @@ class World:
         """Whether nothing waits or is under way at the network server, and no multicast group stands there."""
         return self._unicast.empty and self._multicast.empty
 
+    def group_state(self, group: DevEui) -> tuple[int, int] | None:
+        """A group's next counter and the frames that wait or are under way; None: there is no such group."""
+        next_f_cnt = self._multicast.next_f_cnt(group)
+        return None if next_f_cnt is None else (next_f_cnt, self._multicast.queue_length(group))
+
     def begin_campaign(self) -> None:
         """From now on data fragments are those of another campaign: they are counted from the start."""
         self.reception.begin_anew()
