@@ -1,0 +1,77 @@
+"""Which worker owns which campaign: a lease on the database's clock, and a fence that rises with each claim.
+
+A lease is only a promise of the worker to itself; what protects a campaign is the fence: every commit of its state
+names the one it was claimed under, and changes nothing if there is a newer one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from fleetcast.store.database import clock_ms
+from fleetcast.store.tables import campaign as table
+
+UNDER_WAY = ("RUNNING", "PAUSED", "STOPPING")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A campaign that a worker owns from now on."""
+
+    campaign_id: int
+    subscriber_id: int
+    fence: int
+
+
+def claim(connection: Connection, worker_id: int, lease_ms: int, most: int) -> list[Claimed]:
+    """Take campaigns under way that nobody owns, or whose owner let its lease run out; each gets a new fence."""
+    now = clock_ms(connection)
+    free = or_(table.c.owner_until.is_(None), table.c.owner_until < now)
+    found = connection.execute(
+        select(table.c.id)
+        .where(table.c.status.in_(UNDER_WAY), free)
+        .order_by(table.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    ).scalars()
+    claimed = []
+    for campaign_id in list(found):
+        row = connection.execute(
+            update(table)
+            .where(table.c.id == campaign_id)
+            .values(owner_worker_id=worker_id, fence=table.c.fence + 1, owner_until=now + lease_ms)
+            .returning(table.c.subscriber_id, table.c.fence)
+        ).one()
+        claimed.append(Claimed(campaign_id, row[0], row[1]))
+    return claimed
+
+
+def renew(connection: Connection, worker_id: int, fences: dict[int, int], lease_ms: int) -> set[int]:
+    """Prolong the leases of these campaigns (fence by campaign); returns those that are still this worker's."""
+    if not fences:
+        return set()
+    mine = or_(*(and_(table.c.id == each, table.c.fence == fence) for each, fence in fences.items()))
+    renewed = connection.execute(
+        update(table)
+        .where(table.c.owner_worker_id == worker_id, mine)
+        .values(owner_until=clock_ms(connection) + lease_ms)
+        .returning(table.c.id)
+    )
+    return set(renewed.scalars())
+
+
+def release(connection: Connection, worker_id: int, fences: dict[int, int]) -> None:
+    """Let go of these campaigns: another worker may have them at once."""
+    for campaign_id, fence in fences.items():
+        connection.execute(
+            update(table)
+            .where(table.c.id == campaign_id, table.c.fence == fence, table.c.owner_worker_id == worker_id)
+            .values(owner_until=None, owner_worker_id=None)
+        )
+
+
+def release_all(connection: Connection) -> None:
+    """Let go of every campaign, whoever owned it: for a database that only one process can use, at its start."""
+    connection.execute(update(table).where(table.c.owner_until.is_not(None)).values(owner_until=None))
