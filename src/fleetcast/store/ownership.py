@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from fleetcast.store.database import clock_ms
 from fleetcast.store.tables import campaign as table
+from fleetcast.store.tables import multicast_group
 
 UNDER_WAY = ("RUNNING", "PAUSED", "STOPPING")
 
@@ -26,12 +27,16 @@ class Claimed:
 
 
 def claim(connection: Connection, worker_id: int, lease_ms: int, most: int) -> list[Claimed]:
-    """Take campaigns under way that nobody owns, or whose owner let its lease run out; each gets a new fence."""
+    """Take campaigns that nobody owns, or whose owner let its lease run out; each gets a new fence.
+
+    Those under way, and those that are over but have not given their groups back: their owner died before it could.
+    """
     now = clock_ms(connection)
     free = or_(table.c.owner_until.is_(None), table.c.owner_until < now)
+    holding = select(multicast_group.c.campaign_id).where(multicast_group.c.campaign_id.is_not(None))
     found = connection.execute(
         select(table.c.id)
-        .where(table.c.status.in_(UNDER_WAY), free)
+        .where(or_(table.c.status.in_(UNDER_WAY), table.c.id.in_(holding)), free)
         .order_by(table.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
