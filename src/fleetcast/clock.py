@@ -68,8 +68,20 @@ class Participant(Protocol):
     ) -> None: ...
 
 
+class Hold(Protocol):
+    """Something is being worked on outside of any waiting loop: an accelerated clock stands still meanwhile."""
+
+    def release(self) -> None:
+        """It is done, or waits for time itself; more than once does no harm."""
+        ...
+
+
 class WorkingClock(Clock, Protocol):
     """A clock that loops wait for."""
+
+    def hold(self) -> Hold:
+        """Something is being worked on from now on."""
+        ...
 
     def join(self) -> Participant:
         """Take part: `with clock.join() as part: await part.wait(...)`, in one task."""
@@ -85,6 +97,10 @@ class SystemClock:
     def join(self) -> Participant:
         """Take part; real time waits for nobody."""
         return _RealTime(self)
+
+    def hold(self) -> Hold:
+        """Real time waits for nobody."""
+        return _NoHold()
 
 
 class ManualClock:
@@ -129,6 +145,10 @@ class AcceleratedClock:
     def join(self) -> Participant:
         """Take part; time stands still but for the participant's waits."""
         return _Virtual(self)
+
+    def hold(self) -> Hold:
+        """Time stands still until it is released."""
+        return _Held(self)
 
     def begin_work(self) -> None:
         """One more is at work: time stands still."""
@@ -176,6 +196,22 @@ class AcceleratedClock:
 
 
 _NOBODY = datetime.max.replace(tzinfo=UTC)
+
+
+class _NoHold:
+    def release(self) -> None:
+        return
+
+
+class _Held:
+    def __init__(self, clock: AcceleratedClock) -> None:
+        self._clock: AcceleratedClock | None = clock
+        clock.begin_work()
+
+    def release(self) -> None:
+        clock, self._clock = self._clock, None
+        if clock is not None:
+            clock.end_work()
 
 
 class _RealTime:

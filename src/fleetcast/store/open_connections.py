@@ -1,4 +1,4 @@
-"""Network connections as the workers that hold them open need them: which to open, how they stand, and who is on them."""
+"""Network connections as the workers that hold them open need them: which to open, how they stand, who is on them."""
 
 from __future__ import annotations
 
@@ -78,8 +78,13 @@ def enabled(connection: Connection) -> list[Enabled]:
 
 
 def note_state(
-    connection: Connection, connection_id: int, state: str, detail: str, capabilities: Mapping[str, Any] | None, now: InstantMs
-) -> None:  # fmt: skip
+    connection: Connection,
+    connection_id: int,
+    state: str,
+    detail: str,
+    capabilities: Mapping[str, Any] | None,
+    now: InstantMs,
+) -> None:
     """How a connection stands, and what it can do if that was just learned."""
     values: dict[str, Any] = {"state": state, "state_detail": detail, "state_at": now}
     if capabilities is not None:
@@ -116,9 +121,12 @@ def devices_on(connection: Connection, connection_id: int, after: int, most: int
         .limit(most)
     )
     return [
-        OnConnection(row[0], DevEui(row[1]), *row[2:7], dict(zip(_PROFILE, row[7:], strict=True)))
-        for row in rows.tuples()
-    ]
+        OnConnection(
+            row[0], DevEui(row[1]), row[2], row[3], row[4], row[5], row[6],
+            dict(zip(_PROFILE, tuple(row)[7:], strict=True)),
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def groups_on(connection: Connection, connection_id: int) -> list[GroupOn]:

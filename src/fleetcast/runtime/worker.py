@@ -1,0 +1,290 @@
+"""One worker: connections, intake, campaigns, shares, leases and heartbeat, started and stopped together.
+
+What wiring makes and `fleetcast serve` runs. Everything it knows is in the database; whatever fails is begun again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from fleetcast import __version__
+from fleetcast.clock import WorkingClock, pause
+from fleetcast.connectors import catalog
+from fleetcast.connectors.catalog import Kind
+from fleetcast.errors import Unavailable
+from fleetcast.instants import InstantMs, from_datetime
+from fleetcast.runtime.airtime_shares import shares
+from fleetcast.runtime.campaign_owner import CampaignOwner
+from fleetcast.runtime.connections import Connections
+from fleetcast.runtime.health import Health, Report
+from fleetcast.runtime.key_source import KeySource
+from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
+from fleetcast.runtime.supervisor import Supervisor
+from fleetcast.store import heard_keys, inbox, open_connections, ownership, workers
+from fleetcast.store.database import Database
+from fleetcast.store.ownership import Claimed
+from fleetcast.store.running_campaigns import OwnershipLost
+
+CLAIM_S: Final = 0.5
+SHARES_S: Final = 5.0
+HEARTBEAT_S: Final = 5.0
+PRUNE_S: Final = 3600.0
+CLAIM_AT_ONCE: Final = 10
+KEYS_KEPT_MS: Final = 2 * 86_400_000
+"""The same message may come again for so long, and enters once."""
+
+_log = structlog.get_logger("fleetcast.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What a worker does, and how often it looks."""
+
+    directory: Path
+    """Where connectors keep what must survive a restart."""
+    owns_campaigns: bool = True
+    listens: bool = True
+    """False: connections are open for sending alone."""
+    parts: str = "worker"
+    lease_s: float = LEASE_S
+    renew_s: float = RENEW_S
+    claim_s: float = CLAIM_S
+    look_s: float = 5.0
+    first_pause_s: float = 0.2
+    time_tolerance_s: int = 1
+
+
+class Worker:
+    """Every loop of one process."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: WorkingClock,
+        keys: KeySource,
+        options: WorkerOptions,
+        kinds: Mapping[str, Kind] | None = None,
+    ) -> None:
+        """`kinds` None: every connector that is installed."""
+        self.health = Health()
+        self._database = database
+        self._clock = clock
+        self._keys = keys
+        self._options = options
+        self._kinds = catalog.installed() if kinds is None else kinds
+        self._supervisor = Supervisor(self.health, first_pause_s=options.first_pause_s)
+        self._owners: dict[int, CampaignOwner] = {}
+        self._leases: Leases | None = None
+        self._connections: Connections | None = None
+        self._worker_id = 0
+        self._uplinks = self._downlinks = 0
+        self._claim_now = asyncio.Event()
+        self._wakes_end: list[Callable[[], None]] = []
+
+    async def start(self) -> None:
+        """Begin all loops. Raises Unavailable when the database can't be reached."""
+        self._worker_id = await asyncio.to_thread(self._register)
+        self._leases = Leases(self._database, self._worker_id, self._options.lease_s)
+        self._connections = Connections(
+            self._database, self._clock, self._keys, self._kinds, self._options.directory, self.health,
+            self._supervisor, self._count_uplinks, time_tolerance_s=self._options.time_tolerance_s,
+            listens=self._options.listens, look_s=self._options.look_s,
+        )  # fmt: skip
+        self._listen_for_wakes()
+        start = self._supervisor.start
+        start("connections", self._connections.run)
+        start("heartbeat", self._heartbeat)
+        start("pruning", self._prune)
+        if self._options.owns_campaigns:
+            start("leases", self._renew)
+            start("shares", self._share)
+            start("claims", self._claim)
+
+    async def stop(self) -> None:
+        """End all loops; campaigns are let go, so that another worker, or the next start, has them at once."""
+        for end in self._wakes_end:
+            end()
+        owned = {} if self._leases is None else self._leases.owned()
+        await self._supervisor.end("claims")
+        await self._supervisor.end(*(_name(number) for number in owned))
+        await self._supervisor.end_all()
+        try:
+            await asyncio.to_thread(self._unregister, owned)
+        except Unavailable as error:
+            _log.warning("worker.not_unregistered", why=str(error))  # the leases run out by themselves
+
+    def report(self) -> Report:
+        """Whether everything is well: what `/readyz` says."""
+        return self.health.report()
+
+    @property
+    def worker_id(self) -> int:
+        """Its number among the workers of the deployment."""
+        return self._worker_id
+
+    def owned(self) -> dict[int, int]:
+        """The campaigns that it owns: fence by campaign."""
+        return {} if self._leases is None else self._leases.owned()
+
+    # Wakes
+
+    def _listen_for_wakes(self) -> None:
+        loop = asyncio.get_running_loop()
+
+        def woken(do: Callable[[str], None], payload: str) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(do, payload)
+
+        for channel, do in ((inbox.CHANNEL, self._look_into_inbox), (open_connections.CHANNEL, self._look_outside)):
+            self._wakes_end.append(self._database.listen(channel, partial(woken, do)))
+
+    def _look_into_inbox(self, payload: str) -> None:
+        if not payload:
+            for owner in self._owners.values():
+                owner.news.set()
+            self._claim_now.set()
+            return
+        owned = self._owners.get(int(payload))
+        if owned is not None:
+            owned.news.set()
+        else:
+            self._claim_now.set()
+
+    def _look_outside(self, _: str) -> None:
+        if self._connections is not None:
+            self._connections.look()
+
+    # Loops
+
+    async def _claim(self) -> None:
+        """Take campaigns that nobody owns, and run them."""
+        leases = self._leased()
+        pulse = self.health.part("claims")
+        while True:
+            self._claim_now.clear()
+            with pulse.at_work():
+                claimed = await asyncio.to_thread(leases.claim, CLAIM_AT_ONCE)
+            for each in claimed:
+                _log.info("campaign.claimed", campaign=each.campaign_id, fence=each.fence)
+                self._supervisor.start(_name(each.campaign_id), partial(self._own, each))
+            if len(claimed) < CLAIM_AT_ONCE:
+                try:
+                    async with asyncio.timeout(self._options.claim_s):
+                        await self._claim_now.wait()
+                except TimeoutError:
+                    continue
+
+    async def _own(self, claimed: Claimed) -> None:
+        """Run one campaign as long as it is ours; what goes wrong gives it back, to be claimed and loaded anew."""
+        leases, connections = self._leased(), self._connected()
+        owner = CampaignOwner(
+            self._database, self._clock, claimed, self._keys, connections.connector,
+            partial(leases.held, claimed.campaign_id, claimed.fence), self._count_downlinks,
+        )  # fmt: skip
+        self._owners[claimed.campaign_id] = owner
+        try:
+            await owner.run()
+        except OwnershipLost:
+            _log.warning("campaign.lost", campaign=claimed.campaign_id, fence=claimed.fence)
+        except Unavailable as error:
+            _log.warning("campaign.unavailable", campaign=claimed.campaign_id, why=str(error))
+        finally:
+            if self._owners.get(claimed.campaign_id) is owner:
+                del self._owners[claimed.campaign_id]
+            await self._let_go(claimed)
+
+    async def _let_go(self, claimed: Claimed) -> None:
+        leases = self._leased()
+        try:
+            await asyncio.to_thread(leases.release, claimed.campaign_id, claimed.fence)
+        except Unavailable:
+            leases.forget(claimed.campaign_id, claimed.fence)
+
+    async def _renew(self) -> None:
+        """Prolong the leases; a campaign that is lost is let go of at once."""
+        leases, pulse = self._leased(), self.health.part("leases")
+        while True:
+            with pulse.at_work():
+                lost = await asyncio.to_thread(leases.renew)
+            for number in lost:
+                _log.warning("campaign.lost", campaign=number)
+                await self._supervisor.end(_name(number))
+            await pause(self._options.renew_s)
+
+    async def _share(self) -> None:
+        """Tell the owned campaigns how much airtime each may use."""
+        pulse = self.health.part("shares")
+        while True:
+            with pulse.at_work():
+                used = shares(await asyncio.to_thread(self._groups_in_use))
+            for owner in self._owners.values():
+                owner.share(used)
+            await pause(SHARES_S)
+
+    async def _heartbeat(self) -> None:
+        pulse = self.health.part("heartbeat")
+        while True:
+            with pulse.at_work():
+                await asyncio.to_thread(self._beat)
+            await pause(HEARTBEAT_S)
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.to_thread(self._forget_old, from_datetime(self._clock.now()) - KEYS_KEPT_MS)
+            await pause(PRUNE_S)
+
+    # In threads
+
+    def _register(self) -> int:
+        with self._database.write() as connection:
+            if self._database.is_sqlite:
+                # An embedded file is this process's alone: whoever owned its campaigns before is gone.
+                ownership.release_all(connection)
+            return workers.begin(connection, socket.gethostname(), os.getpid(), self._options.parts, __version__)
+
+    def _unregister(self, owned: dict[int, int]) -> None:
+        with self._database.write() as connection:
+            ownership.release(connection, self._worker_id, owned)
+            workers.beat(connection, self._worker_id, self._uplinks, self._downlinks)
+            workers.end(connection, self._worker_id)
+
+    def _beat(self) -> None:
+        with self._database.write() as connection:
+            workers.beat(connection, self._worker_id, self._uplinks, self._downlinks)
+
+    def _groups_in_use(self) -> list[open_connections.GroupInUse]:
+        with self._database.read() as connection:
+            return list(open_connections.groups_in_use(connection))
+
+    def _forget_old(self, before: InstantMs) -> None:
+        with self._database.write() as connection:
+            heard_keys.prune(connection, before)
+
+    def _count_uplinks(self, count: int) -> None:
+        self._uplinks += count
+
+    def _count_downlinks(self, count: int) -> None:
+        self._downlinks += count
+
+    def _leased(self) -> Leases:
+        if self._leases is None:
+            raise RuntimeError("the worker has not been started")
+        return self._leases
+
+    def _connected(self) -> Connections:
+        if self._connections is None:
+            raise RuntimeError("the worker has not been started")
+        return self._connections
+
+
+def _name(campaign_id: int) -> str:
+    return f"campaign {campaign_id}"
