@@ -1,4 +1,4 @@
-"""Keeps the enabled connections open: one loop each, that opens, tells a network for practice who is there, and listens.
+"""Keeps the enabled connections open: one loop each, that opens, tells a network for practice who is there, listens.
 
 A connection that fails is told to the campaigns on it, closed, and opened again after a pause. Who wants to send asks
 for an open one, and gets a refusal that says why there is none.
@@ -86,6 +86,8 @@ class Connections:
         self._known: dict[int, Enabled] = {}
         self._look_again = asyncio.Event()
         self._provided: dict[int, Callable[[], Any]] = {}
+        self._tried: set[int] = set()
+        self._all_tried = asyncio.Event()
 
     def connector(self, connection_id: int) -> Connector:
         """An open connection; raises ConnectorError, saying why it isn't open."""
@@ -103,6 +105,10 @@ class Connections:
         """Connections, or devices on them, may have changed: look now."""
         self._look_again.set()
 
+    async def settled(self) -> None:
+        """Until each enabled connection is open, or was tried once."""
+        await self._all_tried.wait()
+
     async def run(self) -> None:
         """Keep one loop for each enabled connection; runs for ever."""
         try:
@@ -117,6 +123,7 @@ class Connections:
                     if number not in self._known:
                         self._known[number] = each
                         self._supervisor.start(_name(each), lambda each=each: self._keep(each))  # type: ignore[misc]
+                self._note_tried(None)
                 for provide in list(self._provided.values()):
                     await provide()
                 try:
@@ -127,6 +134,12 @@ class Connections:
         finally:
             await self._supervisor.end(*(_name(each) for each in self._known.values()))
             self._known.clear()
+
+    def _note_tried(self, connection_id: int | None) -> None:
+        if connection_id is not None:
+            self._tried.add(connection_id)
+        if self._known.keys() <= self._tried:
+            self._all_tried.set()
 
     def _enabled(self) -> list[Enabled]:
         with self._database.read() as link:
@@ -159,6 +172,7 @@ class Connections:
                     self._open.pop(enabled.id, None)
                     self._provided.pop(enabled.id, None)
                     await connector.close()
+            self._note_tried(enabled.id)
             pulse.unwell(why)
             self._why_not[enabled.id] = why
             _log.warning("connection.lost", connection=enabled.name, why=why, again_in_s=pause_s)
@@ -184,6 +198,7 @@ class Connections:
         self._health.part(_name(enabled)).fine()
         await self._note(enabled, "open", "", capabilities)
         where = replace(where, band=capabilities.band)
+        self._note_tried(enabled.id)
         if was_lost:
             await asyncio.to_thread(
                 safe.take, self._database, where, [LinkState(up=True)], from_datetime(self._clock.now())

@@ -52,8 +52,9 @@ from fleetcast.store.running_campaigns import Parts
 
 MOST_UNDER_WAY: Final = 32
 """Calls of one campaign at once."""
+FIRST_AGAIN_S: Final = 0.5
 AGAIN_S: Final = 10.0
-"""After a call that only another call can settle (a group, a flush), in real time."""
+"""At first, and at most, between calls for what only another call can settle (a group, a flush), in real time."""
 _TIMES: Final = 6
 """How often a queue is asked to be flushed or a group to be released, before that is left."""
 
@@ -260,7 +261,7 @@ class Dispatch:
         keys = await self._sealed(lambda: self._sealer.session_keys(effect.group))
         wanted = _at_network(planned, keys, effect.members)
         hold.release()  # a network that makes groups takes its time
-        told = ""
+        told, again_s = "", FIRST_AGAIN_S
         while True:
             try:
                 connector = self._connector_of(self._parts.connection_ids[g])
@@ -282,7 +283,8 @@ class Dispatch:
                     if why != told:
                         told = why
                         self._settle(Done(0, GroupRefused(effect.group, why, final=False)))
-                    await pause(AGAIN_S)
+                    await pause(again_s)
+                    again_s = min(2 * again_s, AGAIN_S)
 
     async def _insist(
         self, effect: FlushQueue | ReleaseGroup, hold: Hold, call: Callable[[Connector], Awaitable[object]]
@@ -292,6 +294,7 @@ class Dispatch:
         g = self._group_of.get(target)
         if g is None:
             g = self._parts.plan.devices[self._device_of[target]].group
+        again_s = FIRST_AGAIN_S
         for _ in range(_TIMES):
             try:
                 connector = self._connector_of(self._parts.connection_ids[g])
@@ -301,7 +304,8 @@ class Dispatch:
             except ConnectorError as refused:
                 hold.release()
                 _log.warning("effect.refused", campaign=self._claimed.campaign_id, effect=str(effect), why=str(refused))
-                await pause(AGAIN_S)
+                await pause(again_s)
+                again_s = min(4 * again_s, AGAIN_S)
         self._settle(Done(effect.effect_id))
 
     async def _sealed(self, make: Callable[[], _T]) -> _T:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,10 @@ PRUNE_S: Final = 3600.0
 CLAIM_AT_ONCE: Final = 10
 KEYS_KEPT_MS: Final = 2 * 86_400_000
 """The same message may come again for so long, and enters once."""
+
+_SETTLE_S: Final = 30.0
+_REST_S: Final = 1.0
+_LONGEST_REST_S: Final = 60.0
 
 _log = structlog.get_logger("fleetcast.worker")
 
@@ -88,6 +93,8 @@ class Worker:
         self._worker_id = 0
         self._uplinks = self._downlinks = 0
         self._claim_now = asyncio.Event()
+        self._claimed_once = asyncio.Event()
+        self._failures: Counter[int] = Counter()
         self._wakes_end: list[Callable[[], None]] = []
 
     async def start(self) -> None:
@@ -101,13 +108,20 @@ class Worker:
         )  # fmt: skip
         self._listen_for_wakes()
         start = self._supervisor.start
-        start("connections", self._connections.run)
-        start("heartbeat", self._heartbeat)
-        start("pruning", self._prune)
-        if self._options.owns_campaigns:
-            start("leases", self._renew)
-            start("shares", self._share)
-            start("claims", self._claim)
+        # Accelerated time waits until campaigns can go on where they were: connections first, then campaigns.
+        hold = self._clock.hold()
+        try:
+            start("connections", self._connections.run)
+            start("heartbeat", self._heartbeat)
+            start("pruning", self._prune)
+            await _at_most(_SETTLE_S, self._connections.settled())
+            if self._options.owns_campaigns:
+                start("leases", self._renew)
+                start("shares", self._share)
+                start("claims", self._claim)
+                await _at_most(_SETTLE_S, self._claimed_once.wait())
+        finally:
+            hold.release()
 
     async def stop(self) -> None:
         """End all loops; campaigns are let go, so that another worker, or the next start, has them at once."""
@@ -115,7 +129,7 @@ class Worker:
             end()
         owned = {} if self._leases is None else self._leases.owned()
         await self._supervisor.end("claims")
-        await self._supervisor.end(*(_name(number) for number in owned))
+        await self._supervisor.end(*(_name(number, fence) for number, fence in owned.items()))
         await self._supervisor.end_all()
         try:
             await asyncio.to_thread(self._unregister, owned)
@@ -175,7 +189,8 @@ class Worker:
                 claimed = await asyncio.to_thread(leases.claim, CLAIM_AT_ONCE)
             for each in claimed:
                 _log.info("campaign.claimed", campaign=each.campaign_id, fence=each.fence)
-                self._supervisor.start(_name(each.campaign_id), partial(self._own, each))
+                self._supervisor.start(_name(each.campaign_id, each.fence), partial(self._own, each))
+            self._claimed_once.set()
             if len(claimed) < CLAIM_AT_ONCE:
                 try:
                     async with asyncio.timeout(self._options.claim_s):
@@ -197,10 +212,23 @@ class Worker:
             _log.warning("campaign.lost", campaign=claimed.campaign_id, fence=claimed.fence)
         except Unavailable as error:
             _log.warning("campaign.unavailable", campaign=claimed.campaign_id, why=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it was: logged whole, and the campaign is loaded anew
+            await self._rest(claimed, error)
+        else:
+            del self._failures[claimed.campaign_id]
         finally:
             if self._owners.get(claimed.campaign_id) is owner:
                 del self._owners[claimed.campaign_id]
             await self._let_go(claimed)
+
+    async def _rest(self, claimed: Claimed, error: Exception) -> None:
+        """Before a campaign that failed is tried again, by this worker or another: longer each time."""
+        self._failures[claimed.campaign_id] += 1
+        pause_s = min(_REST_S * 2 ** (self._failures[claimed.campaign_id] - 1), _LONGEST_REST_S)
+        _log.error("campaign.failed", campaign=claimed.campaign_id, again_in_s=pause_s, exc_info=error)
+        pulse = self.health.part(_name(claimed.campaign_id, claimed.fence))
+        pulse.unwell(f"{type(error).__name__}: {error}")
+        await pause(pause_s)
 
     async def _let_go(self, claimed: Claimed) -> None:
         leases = self._leased()
@@ -213,11 +241,12 @@ class Worker:
         """Prolong the leases; a campaign that is lost is let go of at once."""
         leases, pulse = self._leased(), self.health.part("leases")
         while True:
+            before = leases.owned()
             with pulse.at_work():
                 lost = await asyncio.to_thread(leases.renew)
             for number in lost:
-                _log.warning("campaign.lost", campaign=number)
-                await self._supervisor.end(_name(number))
+                _log.warning("campaign.lost", campaign=number, fence=before[number])
+                await self._supervisor.end(_name(number, before[number]))
             await pause(self._options.renew_s)
 
     async def _share(self) -> None:
@@ -286,5 +315,13 @@ class Worker:
         return self._connections
 
 
-def _name(campaign_id: int) -> str:
-    return f"campaign {campaign_id}"
+def _name(campaign_id: int, fence: int) -> str:
+    return f"campaign {campaign_id}, fence {fence}"
+
+
+async def _at_most(seconds: float, what: Awaitable[object]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await what
+    except TimeoutError:
+        _log.warning("worker.starts_slowly", waited_s=seconds)
