@@ -211,6 +211,11 @@ class Networks:
         return connector
 
     @property
+    def hosting(self) -> bool:
+        """Whether the world of the connector made last is there."""
+        return bool(self.made) and self.made[-1].world is not None
+
+    @property
     def world(self) -> Any:
         """The world of the connector made last."""
         played = self.made[-1].world
