@@ -15,7 +15,7 @@ from fleetcast.rehearsal.html import to_html
 from fleetcast.rehearsal.measure import measure
 from fleetcast.rehearsal.rehearse import Rehearsal, prepare
 from fleetcast.rehearsal.report import Report, to_json
-from fleetcast.rehearsal.scenario_file import parse
+from fleetcast.rehearsal.scenario_file import load, parse
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,8 @@ size_bytes = 2000
 
 
 GOOD = SMALL.format(loss=0.1, retries=5)
+SLOW = "[campaign]\n"
+GROUP_DR0 = '[[group]]\nname = "slow"\ndata_rate = 0\n'
 
 
 def fleetcast(*arguments: str) -> int:
@@ -163,10 +165,23 @@ def test_a_campaign_that_fails_ends_with_1(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (SMALL.format(loss=2, retries=1), "line 7: fleet[1].loss: 2: 0 to 1"),
+        (SMALL.format(loss=2, retries=1), "line 7: fleet[1].loss: 2: write 0 to 1"),
         (SMALL.format(loss=0.1, retries=1) + "verson = 3\n", "did you mean version"),
-        (GOOD.replace("count = 6", "count = 6\nfirmware_version = 2"), "no device can take"),
-        ("[campaign]\nreboot_after_s = 900000\n" + GOOD, "maximum duration"),
+        (GOOD.replace("count = 6", "count = 6\nfirmware_version = 2"), "line 5: fleet: no device can take part"),
+        (GOOD.replace("= 2000", "= 4000000") + GROUP_DR0, "line 12: file: no device can take part"),
+        (GOOD.replace("= 2000", "= 4000000") + GROUP_DR0, "at most 786384 bytes go through"),
+        (SLOW + "reboot_after_s = 900000\n" + GOOD, "line 2: campaign.reboot_after_s: reboot at"),
+        (SLOW + "session_start_after_s = 900000\n" + GOOD, "line 2: campaign.session_start_after_s: session start"),
+        (SLOW + "session_start_after_s = 60\n" + GOOD, "is too early"),
+        (SLOW + "max_duration_s = 60\n" + GOOD, "line 2: campaign.max_duration_s: maximum duration 60 s is too short"),
+        (SLOW + 'strategy = "fixed"\n' + GOOD, "line 2: campaign.strategy: strategy fixed, but"),
+        (SLOW + "settings.fsize = 1\n" + GOOD.replace("[campaign.settings]", "[x]"), "x: unknown key"),
+        (SLOW + "next_f_cnt = 4294967290\n" + GOOD, "campaign: group 02F1EE7100000000 has counter values for 0"),
+        (GOOD.replace("retries = 5", "retries = 5\nfsize = 250"), "line 11: campaign.settings.fsize: fsize 250 does"),
+        (GOOD.replace("count = 6", "count = 6\ncount = 7"), "line 7: this is no TOML: Cannot overwrite a value: count"),
+        (GOOD.replace("size_bytes = 2000", 'path = "a\\u0000"'), "can't be read (embedded null byte)"),
+        (GOOD.replace("size_bytes = 2000", 'path = "/dev/zero"'), "file.path: /dev/zero is no file"),
+        ('start = "1970-01-01T00:00:00Z"\n' + GOOD, "line 1: start: 1970-01-01T00:00:00Z: write a time from"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_one_line_and_2(
@@ -191,3 +206,63 @@ def test_a_missing_scenario_or_folder_is_said_before_anything_is_played(
     scenario.write_text(SMALL.format(loss=0.05, retries=5))
     assert fleetcast(str(scenario), "--json", str(tmp_path / "no" / "r.json")) == 2
     assert "no folder" in capsys.readouterr().err
+
+
+def test_a_text_from_an_editor_of_windows_is_read(tmp_path: Path) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load(scenario) == parse(GOOD, "s.toml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--json", "{here}"), "is a folder: name a file in it"),
+        (("--report", "{here}/s.toml"), "is the scenario itself"),
+        (("--json", "{here}/o", "--report", "{here}/o"), "write them to different places"),
+        (("--json", "-", "--report", "-"), "write them to different places"),
+        (("--report", "{here}/link/r.html"), "there is no folder"),
+    ],
+)  # fmt: skip
+def test_where_an_outcome_can_not_go_is_said_before_anything_is_played(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(GOOD)
+    assert fleetcast(str(scenario), *(argument.format(here=tmp_path) for argument in arguments)) == 2
+    heard = capsys.readouterr()
+    assert said in heard.err
+    assert heard.out == ""
+    assert scenario.read_text() == GOOD
+    assert [each.name for each in tmp_path.iterdir()] == ["s.toml"]
+
+
+def test_a_refused_scenario_leaves_an_earlier_outcome_as_it_was(tmp_path: Path) -> None:
+    scenario, outcome = tmp_path / "s.toml", tmp_path / "o.json"
+    scenario.write_text(GOOD.replace("count = 6", "count = 0"))
+    outcome.write_text("earlier")
+    assert fleetcast(str(scenario), "--json", str(outcome)) == 2
+    assert outcome.read_text() == "earlier"
+
+
+def test_an_outcome_is_replaced_as_a_whole_where_a_link_points(tmp_path: Path) -> None:
+    scenario, outcome, link = tmp_path / "s.toml", tmp_path / "o.json", tmp_path / "link.json"
+    scenario.write_text(GOOD)
+    outcome.write_text("x" * 100_000)
+    outcome.chmod(0o640)
+    link.symlink_to(outcome)
+    assert fleetcast(str(scenario), "--json", str(link)) == 0
+    assert json.loads(outcome.read_text())["status"] == "SUCCEEDED"
+    assert link.is_symlink()
+    assert outcome.stat().st_mode & 0o777 == 0o640
+    assert {each.name for each in tmp_path.iterdir()} == {"s.toml", "o.json", "link.json"}
+
+
+def test_a_report_on_standard_output_stands_there_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(GOOD)
+    assert fleetcast(str(scenario), "--report", "-") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("<!doctype html>")
+    assert said.out.endswith("</html>\n")
+    assert "SUCCEEDED" in said.err

@@ -28,7 +28,8 @@ class NobodyTakesPart(PlanRefused):
     def __init__(self, counts: Mapping[LeftOut, int], remedy: str) -> None:
         self.counts = dict(counts)
         listed = "; ".join(f"{number} x {reason.value}" for reason, number in counts.items()) or "the sets are empty"
-        super().__init__(f"no device can take part ({listed})", remedy, "devices")
+        about = "file" if set(counts) == {LeftOut.BEYOND_LIMITS} else "devices"
+        super().__init__(f"no device can take part ({listed})", remedy, about)
 
 
 class GroupsBusy(Conflict):

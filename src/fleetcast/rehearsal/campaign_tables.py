@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from stat import S_ISREG
 from typing import cast, get_args
 
 from fleetcast.errors import Invalid
@@ -20,6 +21,8 @@ from fleetcast.simulator.fleet import Fixed
 
 LARGEST_FILE_BYTES = 16_383 * 255
 """Fragment numbers end at 16383, fragments at 255 bytes: no file is larger than that."""
+_LONGEST_S = 31_536_000
+"""A year."""
 STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
 
 
@@ -28,11 +31,11 @@ def read_campaign(table: Table, band: Band) -> tuple[CampaignSpec, GroupSpec]:
     campaign = CampaignSpec(
         type=table.member("type", CampaignType, CampaignType.FIRMWARE),
         threshold_percent=table.whole("threshold_percent", 90, least=1, most=100),
-        max_duration_s=table.whole("max_duration_s", 172_800, least=60, most=31_536_000),
+        max_duration_s=table.whole("max_duration_s", 172_800, least=60, most=_LONGEST_S),
         strategy=cast("StrategyName | None", table.choice("strategy", STRATEGIES)),
         success_means=table.member("success_means", SuccessMeans),
-        session_start_after_s=table.whole("session_start_after_s", least=1),
-        reboot_after_s=table.whole("reboot_after_s", least=1),
+        session_start_after_s=table.whole("session_start_after_s", least=1, most=_LONGEST_S),
+        reboot_after_s=table.whole("reboot_after_s", least=1, most=_LONGEST_S),
         confirmed_downgrade=table.flag("confirmed_downgrade"),
         settings=read_settings(settings, Policy),
     )
@@ -130,13 +133,17 @@ def read_file(table: Table, of: CampaignType, makes: tuple[Make, ...], directory
 
 def _content(table: Table, path: Path) -> bytes:
     try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):
+            raise table.wrong("path", f"{path} is no file: name one with bytes in it")
+        if status.st_size > LARGEST_FILE_BYTES:
+            raise table.wrong(
+                "path", f"{path} has {status.st_size} bytes: all fragments together carry {LARGEST_FILE_BYTES} at most"
+            )
         data = path.read_bytes()
-    except OSError as error:
-        raise table.wrong(
-            "path", f"{path} can't be read ({error.strerror}); paths start at the scenario's folder"
-        ) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise table.wrong("path", f"{path} can't be read ({why}); paths start at the scenario's folder") from None
     if not data:
         raise table.wrong("path", f"{path} is empty: name a file with bytes in it")
-    if len(data) > LARGEST_FILE_BYTES:
-        raise table.wrong("path", f"{path} has {len(data)} bytes: fragments can number {LARGEST_FILE_BYTES} at most")
     return data

@@ -304,8 +304,8 @@ class Table:
 
 def _bounds(least: float, most: float | None) -> str:
     if most is None or math.isinf(most):
-        return f"{_plain(least)} or more"
-    return f"{_plain(least)} to {_plain(most)}"
+        return f"write {_plain(least)} or more"
+    return f"write {_plain(least)} to {_plain(most)}"
 
 
 def _plain(number: float) -> str:

@@ -13,6 +13,7 @@ from fleetcast.instants import InstantMs
 from fleetcast.planning.facts import FileKind, SessionClass
 from fleetcast.planning.plan import CampaignType, StrategyName, SuccessMeans
 from fleetcast.planning.policy import Policy
+from fleetcast.rehearsal.reading import Source
 from fleetcast.simulator.air import Bursts
 from fleetcast.simulator.device_spec import Defects
 from fleetcast.simulator.fleet import Distribution, Fixed, Steps
@@ -177,6 +178,8 @@ class Scenario:
     groups: tuple[GroupSpec, ...]
     campaign: CampaignSpec
     file: FileSpec | None
+    source: Source | None = field(default=None, compare=False, repr=False)
+    """The text it was read from, so that a later complaint can point into it."""
 
     @property
     def size(self) -> int:

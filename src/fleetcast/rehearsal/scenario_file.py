@@ -8,13 +8,14 @@ before anything is sent.
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from fleetcast.errors import NotFound
-from fleetcast.instants import parse_rfc3339
+from fleetcast.instants import InstantMs, parse_rfc3339
 from fleetcast.protocol.packages import Package
 from fleetcast.rehearsal.campaign_tables import read_campaign, read_file, read_group
 from fleetcast.rehearsal.fleet_tables import MOST_DEVICES, read_makes, read_part
@@ -22,6 +23,12 @@ from fleetcast.rehearsal.network_tables import read_network
 from fleetcast.rehearsal.reading import ScenarioWrong, Source, Table
 from fleetcast.rehearsal.scenario import DEFAULT_START, FleetPart, GroupSpec, Make, Scenario
 from fleetcast.rehearsal.source_lines import lines_of
+
+_LARGEST_SCENARIO_BYTES = 16 << 20
+_EARLIEST = parse_rfc3339("1980-01-06T00:00:00Z")
+"""GPS time begins: session starts are told in it (TS005, 0x04)."""
+_LATEST = parse_rfc3339("2100-01-01T00:00:00Z")
+_PLACE_IN_MESSAGE = re.compile(r" \(at line (\d+), column \d+\)$| \(at end of document\)$")
 
 
 class ScenarioMissing(NotFound):
@@ -31,11 +38,15 @@ class ScenarioMissing(NotFound):
 def load(path: Path) -> Scenario:
     """The scenario in a file; raises ScenarioMissing and ScenarioWrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_SCENARIO_BYTES + 1)
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ScenarioMissing(f"{path}: the scenario can't be read ({error.strerror}); check the name") from None
     except UnicodeDecodeError:
         raise ScenarioMissing(f"{path}: this is no text; a scenario is a TOML file") from None
+    if len(content) > _LARGEST_SCENARIO_BYTES:
+        raise ScenarioMissing(f"{path}: more than {_LARGEST_SCENARIO_BYTES >> 20} MB; a scenario is a short TOML file")
     return parse(text, str(path), path.parent)
 
 
@@ -44,16 +55,25 @@ def parse(text: str, name: str, directory: Path) -> Scenario:
     try:
         top = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None)
-        raise ScenarioWrong(name, line, f"this is no TOML: {error}") from None
+        raise _no_toml(str(error), text, name) from None
     table = Table(Source(name, lines_of(text)), (), top)
     scenario = _scenario(table, directory)
     table.finish()
     return scenario
 
 
+def _no_toml(said: str, text: str, name: str) -> ScenarioWrong:
+    """What the parser says, with the line as it stands."""
+    place = _PLACE_IN_MESSAGE.search(said)
+    problem = said if place is None else said[: place.start()]
+    lines = text.splitlines()
+    number = len(lines) if place is None or place[1] is None else int(place[1])
+    shown = lines[number - 1].strip() if 1 <= number <= len(lines) else ""
+    shown = shown if shown.isprintable() else ""
+    return ScenarioWrong(name, number or None, f"this is no TOML: {problem}" + (f": {shown[:80]}" if shown else ""))
+
+
 def _scenario(top: Table, directory: Path) -> Scenario:
-    start_text = top.text("start")
     network_table = top.table("network")
     network, band = read_network(network_table)
     makes = read_makes(top.tables("profile"))
@@ -71,14 +91,25 @@ def _scenario(top: Table, directory: Path) -> Scenario:
     return Scenario(
         name=top.text("name", "rehearsal"),
         seed=top.whole("seed", 1),
-        start=DEFAULT_START if start_text is None else top.said("start", lambda: parse_rfc3339(start_text)),
+        start=_start(top),
         makes=makes,
         fleet=fleet,
         network=network,
         groups=groups or _groups_for(makes, fleet, group_default),
         campaign=campaign,
         file=file,
+        source=top.source,
     )
+
+
+def _start(top: Table) -> InstantMs:
+    text = top.text("start")
+    if text is None:
+        return DEFAULT_START
+    start = top.said("start", lambda: parse_rfc3339(text))
+    if not _EARLIEST <= start < _LATEST:
+        raise top.wrong("start", f"{text}: write a time from 1980-01-06 to the end of 2099")
+    return start
 
 
 def _distinct(top: Table, key: str, names: list[str]) -> None:

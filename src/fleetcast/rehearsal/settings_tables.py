@@ -11,6 +11,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from fleetcast.rehearsal.reading import Table
 
 T = TypeVar("T")
+_MOST = 31_536_000
+"""A year in seconds; no count, share or span of a setting is larger."""
 
 
 def read_settings(table: Table, kind: type[T], also: dict[str, object] | None = None, skip: Collection[str] = ()) -> T:
@@ -42,9 +44,9 @@ def _read(table: Table, name: str, hint: Any) -> object:
     if hint is bool:
         return table.flag(name)
     if hint is int:
-        return table.whole(name)
+        return table.whole(name, most=_MOST)
     if hint is float:
-        return table.share(name) if isinstance(table.plain(name), str) else table.number(name)
+        return table.share(name) if isinstance(table.plain(name), str) else table.number(name, most=_MOST)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return table.member(name, hint)
     raise TypeError(f"{name}: no setting of type {hint} can be read")
