@@ -37,7 +37,7 @@ from fleetcast.connectors.port import (
     MulticastGroup,
     UnicastDownlink,
 )
-from fleetcast.errors import Unavailable
+from fleetcast.errors import Conflict, Unavailable
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs, from_datetime
 from fleetcast.planning.plan import PlannedGroup
@@ -65,8 +65,12 @@ _T = TypeVar("_T")
 _log = structlog.get_logger("fleetcast.dispatch")
 
 
-class NotOurs(Exception):
-    """The lease may have run out: nothing is sent."""
+class LeaseLapsed(Conflict):
+    """The lease may have run out: nothing is sent, and what was to be sent is left for the campaign's next owner."""
+
+    def __init__(self, campaign_id: int, fence: int) -> None:
+        self.campaign_id, self.fence = campaign_id, fence
+        super().__init__(f"campaign {campaign_id}, fence {fence}: its lease was not prolonged in time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +180,6 @@ class Dispatch:
                 queue.popleft()
                 hold.release()
                 hold = self._clock.hold()
-        except NotOurs:
-            _log.warning("effect.left", campaign=self._claimed.campaign_id, effect=queue[0].effect_id)
         finally:
             hold.release()
             self._queues.pop(target, None)
@@ -319,7 +321,7 @@ class Dispatch:
 
     def _prove_lease(self) -> None:
         if not self._held():
-            raise NotOurs
+            raise LeaseLapsed(self._claimed.campaign_id, self._claimed.fence)
 
     def _settle(self, done: Done) -> None:
         self._done.append(done)

@@ -1,6 +1,6 @@
 """What a connection tells → `actions.heard`, batch by batch; acknowledged only when committed.
 
-Whatever came while the last batch was written makes the next one, so batches grow with the load by themselves. What
+A batch is what came within 20 ms, or while the last one was written, so batches grow with the load by themselves. What
 waits is bounded: a connection that tells faster than the database takes it has to wait. Devices that ask for the time
 are answered first, since their receive window is open.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 from zlib import crc32
 
@@ -30,6 +31,8 @@ from fleetcast.store.database import Database
 
 BATCH: Final = 500
 MOST_WAITING: Final = 4 * BATCH
+GATHER: Final = timedelta(milliseconds=20)
+"""What comes so shortly after another thing is written with it."""
 AGAIN_S: Final = 0.5
 _TIME_CAMPAIGN: Final = 0
 
@@ -70,6 +73,8 @@ class Intake:
             with self._clock.join() as part:
                 while True:
                     if self._waiting:
+                        if len(self._waiting) < BATCH:
+                            await part.wait(None, self._clock.now() + GATHER)
                         await self._take()
                     elif listening_.done():
                         listening_.result()

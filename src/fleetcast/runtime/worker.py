@@ -26,6 +26,7 @@ from fleetcast.instants import InstantMs, from_datetime
 from fleetcast.runtime.airtime_shares import shares
 from fleetcast.runtime.campaign_owner import CampaignOwner
 from fleetcast.runtime.connections import Connections
+from fleetcast.runtime.dispatch import LeaseLapsed
 from fleetcast.runtime.health import Health, Report
 from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
@@ -208,8 +209,8 @@ class Worker:
         self._owners[claimed.campaign_id] = owner
         try:
             await owner.run()
-        except OwnershipLost:
-            _log.warning("campaign.lost", campaign=claimed.campaign_id, fence=claimed.fence)
+        except (OwnershipLost, LeaseLapsed) as error:
+            _log.warning("campaign.lost", campaign=claimed.campaign_id, fence=claimed.fence, why=str(error))
         except Unavailable as error:
             _log.warning("campaign.unavailable", campaign=claimed.campaign_id, why=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was: logged whole, and the campaign is loaded anew

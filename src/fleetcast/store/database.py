@@ -6,8 +6,10 @@ It knows no table and no noun. Everything is synchronous: code that must not blo
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Insert,
     Table,
     create_engine,
     event,
@@ -62,7 +65,7 @@ class Database:
         self._writing = engine.execution_options(**{_WRITES: True})
         self._wakes = wakes
         # SQLite takes one writer at a time and lets the others poll: waiting here is fair, and costs nothing.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._turn = _Turns() if engine.dialect.name == "sqlite" else None
         self._mine = threading.local()
         self.where = engine.url.render_as_string(hide_password=True)
 
@@ -167,6 +170,39 @@ class Database:
             raise
 
 
+class _Turns:
+    """A lock that is given in the order of asking: whoever writes much doesn't keep the others out."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait for one's turn, at most so many seconds; whether it came."""
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return True
+            mine = threading.Event()
+            self._waiting.append(mine)
+        if mine.wait(timeout):
+            return True
+        with self._lock:
+            if mine.is_set():  # it came while we were about to leave
+                return True
+            self._waiting.remove(mine)
+            return False
+
+    def release(self) -> None:
+        """Give it to whoever has waited longest."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._taken = False
+
+
 def wake(connection: Connection, channel: str, payload: str = "") -> None:
     """Wake whoever listens to a channel, once this transaction is kept (not at all, if it isn't)."""
     if connection.dialect.name == "postgresql":
@@ -196,15 +232,19 @@ def upsert(
     """
     if not rows:
         return
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-    others = {name: insert.excluded[name] for name in rows[0] if name not in key}
-    statement = (
-        insert.on_conflict_do_update(index_elements=list(key), set_=others)
-        if others
-        else insert.on_conflict_do_nothing(index_elements=list(key))
-    )
+    statement = _upsert(table, connection.dialect.name, tuple(rows[0]), tuple(key))
     for start in range(0, len(rows), BATCH):
         connection.execute(statement, [dict(row) for row in rows[start : start + BATCH]])
+
+
+@lru_cache(maxsize=256)
+def _upsert(table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str, ...]) -> Insert:
+    """Made once: putting such a statement together takes longer than carrying it out for one row."""
+    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    others = {name: insert.excluded[name] for name in columns if name not in key}
+    if others:
+        return insert.on_conflict_do_update(index_elements=list(key), set_=others)
+    return insert.on_conflict_do_nothing(index_elements=list(key))
 
 
 def _parsed(url: str) -> URL:
