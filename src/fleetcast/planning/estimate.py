@@ -1,192 +1,193 @@
 """What a campaign is expected to take: duration, airtime, success, energy, each as a median with a 90 % band.
 
-The plan's own campaign is thrown some dozens to hundreds of times, its devices side by side, with dice seeded by the
-plan: the same plan has the same estimate. Each stage has its own small model (`stage_models`, `transfer_model`). What
-no fact tells before the start (defects, for instance) is in no estimate.
+The plan's own campaign is imagined some dozens of times (`trial`), with dice seeded by the plan: the same plan has the
+same estimate. What no fact tells before the start (defects, for instance) is in no estimate.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fleetcast.fec import extra_distribution
+from fleetcast.planning.expectation import Expected, expect
 from fleetcast.planning.facts import Device
-from fleetcast.planning.fleet_sample import Flags, FleetSample, Floats, sample_fleet
-from fleetcast.planning.plan import Band90, CampaignType, Estimate, Plan, SuccessMeans
-from fleetcast.planning.policy import BelowThreshold, Setup
-from fleetcast.planning.session_window import longest_wait_s
-from fleetcast.planning.stage_models import Course, exchanges, session_stage, stage_over, unicast_stage
-from fleetcast.planning.timetable import latest_session_start
-from fleetcast.planning.transfer_model import Transferred, group_pacing, transfer
+from fleetcast.planning.group_air import GroupAir
+from fleetcast.planning.loss_spread import LossSpread
+from fleetcast.planning.pacing import HOUR_S, Pacing
+from fleetcast.planning.plan import Band90, CampaignType, Estimate, Plan, PlannedGroup
+from fleetcast.planning.redundancy import DEFAULT_LOSS
+from fleetcast.planning.trial import Trial, TrialResult
+from fleetcast.planning.trial_air import Gateway, Stream, Windows
+from fleetcast.planning.trial_device import TrialDevice
+from fleetcast.planning.trial_dice import Dice
+from fleetcast.planning.trial_group import TrialGroup, rhythm_of
 from fleetcast.radio.energy import Currents, RadioTime, charge_mah
 
-_CELLS: Final = 200_000
-"""Devices times runs: what is thrown in well under a second."""
-_MOST_RUNS: Final = 200
-_FEWEST_RUNS: Final = 25
-_MOST_DEVICES: Final = 100_000
+_DEVICE_TRIALS: Final = 6_000
+"""Devices times trials: what is played in about a second."""
+_MOST_TRIALS: Final = 60
+_FEWEST_TRIALS: Final = 12
+_MOST_DEVICES: Final = 2_000
+"""Of a larger fleet a sample is played, on a connection and gateways that are as much slower."""
+_UPLINK_LOSS: Final = 0.1
 _ANSWER_AIRTIME_S: Final = 0.1
-_HOUR_S: Final = 3600
 
 
-def estimate(plan: Plan, devices: Sequence[Device]) -> Estimate:
-    """The estimate of a plan; `devices` are the facts it was made from."""
-    facts = {device.dev_eui: device for device in devices}
+def estimate(plan: Plan, devices: Sequence[Device], airs: Sequence[GroupAir]) -> Estimate:
+    """The estimate of a plan; `devices` are the facts it was made from, `airs` those of its groups, in its order."""
     dice = np.random.default_rng(plan.seed)
-    fleet = sample_fleet(plan, facts)
-    if len(fleet) > _MOST_DEVICES:
-        fleet = fleet.subset(np.sort(dice.choice(len(fleet), _MOST_DEVICES, replace=False)))
-    runs = min(max(_CELLS // len(fleet), _FEWEST_RUNS), _MOST_RUNS)
-    needed = -(-plan.threshold_percent * len(fleet) // 100)
-    course = Course.begin(fleet, plan.policy, dice, needed, runs)
-    _setup(course, plan)
-    if plan.type is CampaignType.MULTICAST_SETUP:
-        return _summary(course, plan, course.passing, {})
-    session_begin = course.time.copy()
-    transfers = _transfers(course, plan)
-    complete = np.zeros_like(course.passing)
-    for number, each in transfers.items():
-        complete[:, fleet.group == number] = each.complete
-        each_over = np.where(course.going, each.over, course.time)
-        transfers[number] = replace(each, over=each_over)
-    course.passing &= complete
-    over = np.maximum.reduce([each.over for each in transfers.values()])
-    course.time = np.minimum(over, plan.max_duration_s)
-    succeeded = _closing(course, plan, transfers)
-    return _summary(course, plan, succeeded, transfers, session_begin)
+    expected = expect(plan, {device.dev_eui: device for device in devices})
+    numbers = np.arange(len(expected))
+    if len(expected) > _MOST_DEVICES:
+        numbers = np.sort(dice.choice(len(expected), _MOST_DEVICES, replace=False))
+    setting = _Setting(plan, expected, numbers, airs)
+    trials = min(max(_DEVICE_TRIALS // len(numbers), _FEWEST_TRIALS), _MOST_TRIALS)
+    results = [setting.play(Dice(dice)) for _ in range(trials)]
+    return _summary(plan, results)
 
 
-def _setup(course: Course, plan: Plan) -> None:
-    """All stages up to the session start."""
-    policy, fleet = plan.policy, course.fleet
-    ends = [(end - plan.start) / 1000 for end in plan.stage_latest_ends]
-    setup_only = plan.type is CampaignType.MULTICAST_SETUP
-    stages = 2 if setup_only else len(ends) - 3
-    tolerance_s = max(profile.time_tolerance_s for profile in plan.profiles)
-    wait_s = longest_wait_s(fleet.period_s, policy) + tolerance_s + policy.mcsession_delay_s
-    if any(group.session_class == "B" for group in plan.groups):
-        wait_s += (policy.classb_start_beacons_delay + 0.5) * 128
-    given = plan.groups[0].session_start
-    given_s = None if given is None else (given - plan.start) / 1000
-    latest_s = ends[-1] if setup_only else (latest_session_start(plan.stage_latest_ends) - plan.start) / 1000
-    if policy.setup is Setup.PIPELINED:
-        session_stage(course, wait_s, latest_s, fleet.questions + stages - 1, given_s)
-        return
-    unicast_stage(course, fleet.questions, ends[0])
-    for number in range(1, stages - 1):
-        unicast_stage(course, 1, ends[number])
-    if setup_only:
-        unicast_stage(course, 1, ends[-1])
-    else:
-        session_stage(course, wait_s, latest_s, 1, given_s)
+class _Setting:
+    """What all trials of a plan have in common."""
+
+    def __init__(
+        self, plan: Plan, expected: Sequence[Expected], numbers: NDArray[np.intp], airs: Sequence[GroupAir]
+    ) -> None:
+        self._plan = plan
+        self._expected = [expected[i] for i in numbers]
+        self._plan_numbers = numbers.tolist()
+        self._slower = len(expected) / len(numbers)
+        counted = [each.loss_counted_over for each in self._expected]
+        self._loss = LossSpread([each.loss for each in self._expected], counted, DEFAULT_LOSS)
+        self._uplink_loss = LossSpread([each.uplink_loss for each in self._expected], counted, _UPLINK_LOSS)
+        self._windows = [Windows(air) for air in airs]
+        named = {name for each in self._expected for name in each.gateways}
+        named |= {name for group in plan.groups for name in group.gateways}
+        self._gateways = sorted(named) or [""]
+        self._pacings = [group_pacing(plan, group) if group.fragments else None for group in plan.groups]
+        self._extras = [self._extra(g, group) for g, group in enumerate(plan.groups)]
+        self._in_rx2 = [window.rx2_sub_band == air.sub_band for window, air in zip(self._windows, airs, strict=True)]
+
+    def play(self, dice: Dice) -> TrialResult:
+        """One trial."""
+        plan = self._plan
+        streams = [
+            Stream(group.airtime_us / 1e6, in_rx2_sub_band=inside)
+            for group, inside in zip(plan.groups, self._in_rx2, strict=True)
+        ]
+        gateways = {name: Gateway(place, streams, 1 / self._slower) for place, name in enumerate(self._gateways)}
+        groups = [
+            TrialGroup(g, planned, rhythm_of(planned, self._pacings[g], self._sending(planned)), streams[g])
+            for g, planned in enumerate(plan.groups)
+        ]
+        losses = self._loss.draw(dice.generator).tolist()
+        uplink_losses = self._uplink_loss.draw(dice.generator).tolist()
+        devices = []
+        for number, expected in enumerate(self._expected):
+            near = [gateways[name] for name in sorted(expected.gateways)]
+            if not near:
+                near = [gateways[self._gateways[int(dice.below_one() * len(gateways))]]]
+            device = TrialDevice(number, expected, losses[number], uplink_losses[number], near, dice)
+            device.expected_loss = plan.devices[self._plan_numbers[number]].expected_loss
+            groups[expected.group].members.append(device)
+            devices.append(device)
+        for g, group in enumerate(groups):
+            extras = np.searchsorted(self._extras[g], dice.generator.random(len(group.members)))
+            for device, extra in zip(group.members, extras.tolist(), strict=True):
+                device.extra = extra
+        needed = -(-plan.threshold_percent * len(devices) // 100)
+        gap_s = plan.policy.ucast_msg_delay_ms / 1000 * self._slower
+        return Trial(plan, devices, groups, self._windows, needed, dice, gap_s).run()
+
+    def _sending(self, group: PlannedGroup) -> int:
+        """How many gateways send a group's frames, one after the other."""
+        return len(group.gateways) or len(self._gateways)
+
+    def _extra(self, g: int, group: PlannedGroup) -> NDArray[np.float64]:
+        """Cumulative odds of the coded fragments a device must hear beyond those it lost; at the mean loss."""
+        if not group.fragments or group.strategy == "carousel":
+            return np.zeros(0)
+        losses = [each.loss for each in self._expected if each.group == g and each.loss is not None]
+        loss = float(np.clip(np.mean(losses) if losses else DEFAULT_LOSS, 0.01, 0.9))
+        odds: NDArray[np.float64] = np.cumsum(extra_distribution(group.fragments, round(loss, 2), group.scheme))[:-1]
+        return odds
 
 
-def _transfers(course: Course, plan: Plan) -> dict[int, Transferred]:
-    """By number of the group; groups without a device in the sample are left out."""
-    tolerance_s = max(profile.time_tolerance_s for profile in plan.profiles)
-    found = {}
-    for number in range(len(plan.groups)):
-        rows = np.flatnonzero(course.fleet.group == number)
-        if len(rows):
-            part = replace(
-                course,
-                fleet=course.fleet.subset(rows),
-                phase=course.phase[:, rows],
-                passing=course.passing[:, rows],
-            )
-            found[number] = transfer(part, plan, number, tolerance_s)
-    return found
-
-
-def _closing(course: Course, plan: Plan, transfers: dict[int, Transferred]) -> Flags:
-    """Image check, reboot and version check, as far as success means them: who succeeded; moves the time on."""
-    policy, fleet = plan.policy, course.fleet
-    if plan.success_means is SuccessMeans.TRANSFERRED:
-        course.time = course.time + policy.complete_delay_s
-        return course.passing.copy()
-    begin = np.zeros_like(course.phase)
-    for number, each in transfers.items():
-        begin[:, fleet.group == number] = each.over[:, None]
-    done, final = exchanges(course, begin, fleet.closing_exchanges)
-    if plan.success_means is SuccessMeans.RUNNING:
-        if plan.reboot_at is not None:
-            done = np.maximum(done, (plan.reboot_at - plan.start) / 1000)
-        back = done + policy.fuota_process_max_time_s + policy.reboot_spread_s / 2
-        checked, checked_final = exchanges(course, np.where(np.isfinite(back), back, 0.0), 1)
-        done = np.where(np.isfinite(back), checked, np.inf)
-        final = np.where(np.isfinite(back), checked_final, final) + policy.soak_s
-    done = np.where(fleet.provable, done, np.inf)
-    over = stage_over(course, done, np.maximum(final, course.time[:, None]), plan.max_duration_s)
-    over = np.maximum(over, course.time)
-    course.time = np.where(course.going, over, course.time) + policy.complete_delay_s
-    return course.passing & (done <= over[:, None])
-
-
-def _summary(
-    course: Course,
-    plan: Plan,
-    succeeded: Flags,
-    transfers: dict[int, Transferred],
-    session_begin: Floats | None = None,
-) -> Estimate:
-    """The bands over all runs; a campaign that failed in its setup sent nothing, and nobody succeeded."""
-    fleet, going = course.fleet, course.going
-    airtime_s = np.zeros(len(course.time))
-    for number, each in transfers.items():
-        airtime_s += np.where(going, each.frames, 0.0) * plan.groups[number].airtime_us / 1e6
-    fails = plan.policy.below_threshold is BelowThreshold.FAIL or plan.type is not CampaignType.MULTICAST_SETUP
-    share = np.where(going, succeeded.mean(axis=1), 0.0) if fails else succeeded.mean(axis=1)
-    return Estimate(
-        duration_s=_band(np.minimum(course.time, plan.max_duration_s)),
-        airtime_s=_band(airtime_s),
-        success_share=_band(share),
-        energy_mah=_band(_energy(plan, fleet, going, transfers, session_begin)),
-        duty_cycle=_busiest_hours(plan, transfers),
+def group_pacing(plan: Plan, group: PlannedGroup) -> Pacing:
+    """The rhythm of a planned group with its share of the sub-band."""
+    sharers = sum(
+        (each.connection, each.band, each.sub_band) == (group.connection, group.band, group.sub_band)
+        for each in plan.groups
+    )
+    share = plan.policy.duty_cycle_share / 100 / sharers if group.duty_cycle < 1 else 1.0
+    return Pacing(
+        group.airtime_us,
+        group.min_gap_ms,
+        group.duty_cycle * share,
+        plan.policy.duty_cycle_use,
+        group.session_class,
+        group.periodicity,
     )
 
 
-def _energy(
-    plan: Plan, fleet: FleetSample, going: Flags, transfers: dict[int, Transferred], session_begin: Floats | None
-) -> Floats:
-    """Charge of an ordinary device by run: its answers, and its listening from session start to the transfer's end."""
-    by_group = np.zeros((len(going), len(plan.groups)))
+def _summary(plan: Plan, results: Sequence[TrialResult]) -> Estimate:
+    """The bands over all trials."""
+    airtimes = [
+        sum(frames * group.airtime_us / 1e6 for frames, group in zip(each.frames, plan.groups, strict=True))
+        for each in results
+    ]
+    return Estimate(
+        duration_s=_band([each.duration_s for each in results]),
+        airtime_s=_band(airtimes),
+        success_share=_band([each.success_share for each in results]),
+        energy_mah=_band([_energy(plan, each) for each in results]),
+        duty_cycle=_busiest_hours(plan, results),
+    )
+
+
+def _energy(plan: Plan, result: TrialResult) -> float:
+    """Charge of an ordinary device: its answers, and its listening from session start to the transfer's end."""
+    charges, weights = [], []
     for number, group in enumerate(plan.groups):
-        profile = next(plan.profiles[device.profile] for device in plan.devices if device.group == number)
-        currents = Currents(profile.currents.receive_ma, profile.currents.transmit_ma, profile.currents.idle_ma)
+        members = [device for device in plan.devices if device.group == number]
+        if not members:
+            continue
+        currents = plan.profiles[members[0].profile].currents
         answers_s = _ANSWER_AIRTIME_S * (len(plan.stage_names) + 1)
-        listen = np.zeros(len(going))
-        if number in transfers and session_begin is not None:
-            each = transfers[number]
-            if group.session_class == "C":
-                listen = np.where(going, each.over - session_begin, 0.0)
-            else:
-                listen = np.where(going, each.frames * group.airtime_us / 1e6, 0.0)
-        by_group[:, number] = [
-            charge_mah(RadioTime(receive_s=float(s) + answers_s, transmit_s=answers_s, total_s=float(s)), currents)
-            for s in listen
-        ]
-    charge: Floats = np.median(by_group[:, fleet.group], axis=1)
-    return charge
+        listen_s = result.listening_s[number]
+        if group.session_class == "B":
+            listen_s = min(listen_s, result.frames[number] * group.airtime_us / 1e6)
+        if plan.type is CampaignType.MULTICAST_SETUP:
+            listen_s = 0.0
+        charges.append(
+            charge_mah(
+                RadioTime(receive_s=listen_s + answers_s, transmit_s=answers_s, total_s=listen_s),
+                Currents(currents.receive_ma, currents.transmit_ma, currents.idle_ma),
+            )
+        )
+        weights.append(len(members))
+    return float(np.median(np.repeat(charges, weights)))
 
 
-def _busiest_hours(plan: Plan, transfers: dict[int, Transferred]) -> tuple[tuple[str, float], ...]:
+def _busiest_hours(plan: Plan, results: Sequence[TrialResult]) -> tuple[tuple[str, float], ...]:
     """Share of an hour that the fragments take, by sub-band; groups of one connection share a gateway's."""
     busiest: dict[tuple[str, str, str], float] = defaultdict(float)
-    for number, each in transfers.items():
-        group = plan.groups[number]
+    for number, group in enumerate(plan.groups):
+        if not group.fragments:
+            continue
         rhythm = group_pacing(plan, group)
-        frames = min(float(np.median(each.frames)), float(rhythm.frames_in(_HOUR_S)), rhythm.frames_per_hour)
-        key = (group.connection, group.band, group.sub_band)
-        busiest[key] += frames * group.airtime_us / 1e6 / _HOUR_S
+        median = float(np.median([each.frames[number] for each in results]))
+        frames = min(median, float(rhythm.frames_in(HOUR_S)), rhythm.frames_per_hour)
+        busiest[group.connection, group.band, group.sub_band] += frames * group.airtime_us / 1e6 / HOUR_S
     return tuple(
         (f"{connection} {band} {sub_band}", share) for (connection, band, sub_band), share in sorted(busiest.items())
     )
 
 
-def _band(values: Floats) -> Band90:
+def _band(values: Sequence[float]) -> Band90:
     low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
     return Band90(float(low), float(median), float(high))

@@ -111,6 +111,8 @@ class Profile:
     revision: Revision | None = None
     """Edition of the regional parameters it was built for; None: unknown, so what every edition allows."""
     running_uplink: RunningUplink | None = None
+    reports_version: bool = False
+    """It sends DevVersionAns by itself after a start."""
     time_tolerance_s: int = 2
     uplink_period_s: int = 3600
     hw_version: int | None = None
@@ -144,9 +146,13 @@ class Device:
     """Uplink data rate last seen; also the fastest downlink data rate its link allows with margin."""
     expected_loss: float | None = None
     """Downlink loss (0 to 1) that earlier transfers and margins tell."""
+    loss_counted_over: int | None = None
+    """Frames over which `expected_loss` was counted; None: it was stated, or nobody knows."""
     expected_uplink_loss: float | None = None
     """Share of its uplinks (0 to 1) that no gateway hears, as gaps in FCntUp tell."""
     last_uplink: InstantMs | None = None
+    clock_off: bool = False
+    """Its last time request showed a clock off by more than the tolerance, and it was not put right since."""
     package_versions: tuple[tuple[Package, int | None], ...] = ()
     """Learned versions, by package; None: known to be absent."""
     groups_set_up: tuple[SetUpGroup, ...] = ()

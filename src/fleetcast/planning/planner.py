@@ -54,7 +54,7 @@ def make_plan(request: CampaignRequest, now: InstantMs) -> Plan:
         raise NobodyTakesPart(Counter(refused.values()), _remedy(refused, _profiles(request), airs))
     _check_downgrade(request, placed)
     plan = _Draft(request, now, airs, placed, used).plan(tuple(sorted(refused.items())))
-    return replace(plan, estimate=estimate(plan, request.devices))
+    return replace(plan, estimate=estimate(plan, request.devices, [airs[g] for g in used]))
 
 
 def _check_free(request: CampaignRequest) -> None:

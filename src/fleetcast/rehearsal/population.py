@@ -1,6 +1,7 @@
 """A scenario's fleet, drawn: each device as it is, and as the server knows it; the groups, and everybody's keys.
 
-What the server knows is less than what is: losses are what an earlier transfer would have shown, defects are unknown.
+What the server knows is less than what is: losses are what an earlier transfer would have shown, a device that speaks
+no more was last heard long ago, other defects are unknown.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ from fleetcast.radio.bands import catalog
 from fleetcast.rehearsal.scenario import CONNECTION, FleetPart, Make, Network, Scenario
 from fleetcast.rehearsal.scenario_file import digest
 from fleetcast.secret import Secret
+from fleetcast.simulator.air import NO_GATEWAY
 from fleetcast.simulator.chance import key, stream
 from fleetcast.simulator.device_spec import Model, VersionUplink
 from fleetcast.simulator.fleet import Broken, Fleet, Part
+from fleetcast.simulator.quirks import Quirk
 
 _FIRST_GROUP = 0x02F1_EE71_0000_0000
 _FIRST_MC_ADDR = 0x01FC_0001
@@ -45,6 +48,8 @@ _EARLIER_FRAMES = 300
 _LEAST_STORE_MS = 100
 _PARITY_SLOW_MS = 3000
 _KNOWN_SINCE_MS = 86_400_000
+_SILENT_SINCE_MS = 30 * 86_400_000
+"""When a device that is never heard was heard last."""
 SAMPLE_OF_EACH_PROFILE = 100
 """So many devices of each profile rebuild the real bytes, where the rest is counted."""
 
@@ -174,6 +179,8 @@ def profile(make: Make, target_version: int | None) -> Profile:
         store_time_ms=_store_time_ms(make),
         firmware_commands=_firmware_commands(make),
         reboots=Reboots.ITSELF if by_itself else Reboots.COMMAND,
+        reports_version=has_firmware
+        and (make.reports_version_s is not None or Quirk.DEVVERSION_UNASKED in traits.quirks),
         running_uplink=None if make.version_uplink_port is None else RunningUplink(make.version_uplink_port, prefix),
         time_tolerance_s=make.time_tolerance_s,
         uplink_period_s=make.uplink_period_s,
@@ -237,12 +244,16 @@ def _part(part: FleetPart, make: Make, band: Band) -> Part:
 
 
 def _known(scenario: Scenario, makes: dict[str, Make], fleet: Fleet, band: Band, chance: Generator) -> Iterator[Device]:
-    """Each device as the server knows it: a loss is what an earlier transfer showed, a defect is not known."""
+    """Each device as the server knows it: a loss is what an earlier transfer showed, a defect is not known.
+
+    But for silence: who is never heard has been silent for long.
+    """
     seen_loss = _seen(fleet.links.down_loss, chance)
     seen_uplink_loss = _seen(fleet.links.up_loss, chance)
     rates = fleet.uplink_data_rate.tolist()
     classes = {name: _classes(make) for name, make in makes.items()}
     learned = scenario.start - _KNOWN_SINCE_MS
+    silent_since = scenario.start - _SILENT_SINCE_MS
     number = 0
     for part in scenario.fleet:
         make = makes[part.make]
@@ -261,7 +272,11 @@ def _known(scenario: Scenario, makes: dict[str, Make], fleet: Fleet, band: Band,
                 uplink_period_s=max(1, round(fleet.uplink_period_s(i))) if part.known else None,
                 data_rate=rates[i] if part.known else None,
                 expected_loss=seen_loss[i] if part.known else None,
+                loss_counted_over=_EARLIER_FRAMES if part.known else None,
                 expected_uplink_loss=seen_uplink_loss[i] if part.known else None,
+                last_uplink=silent_since if part.known and fleet.defects(i).never_heard else None,
+                clock_off=part.known and _clock_off(fleet, i, make),
+                gateways=_heard_by(fleet, i) if part.known else frozenset(),
             )
         number += part.count
 
@@ -270,6 +285,17 @@ def _seen(losses: NDArray[np.float32], chance: Generator) -> list[float]:
     """The share of frames lost on every path to or from a device, as counted over an earlier transfer."""
     lost: NDArray[np.float64] = losses.astype(np.float64).prod(axis=1)
     return [int(count) / _EARLIER_FRAMES for count in chance.binomial(_EARLIER_FRAMES, lost)]
+
+
+def _heard_by(fleet: Fleet, i: int) -> frozenset[str]:
+    """The gateways that heard a device lately."""
+    return frozenset(f"gateway {gateway + 1}" for gateway in fleet.links.gateway[i].tolist() if gateway != NO_GATEWAY)
+
+
+def _clock_off(fleet: Fleet, i: int, make: Make) -> bool:
+    """Whether the last time request of a device showed that its clock is off; who doesn't know the time asks anew."""
+    offset_s = fleet.spec(i).clock_offset_s
+    return offset_s is not None and abs(offset_s) > make.time_tolerance_s + 1
 
 
 def _classes(make: Make) -> frozenset[SessionClass]:
