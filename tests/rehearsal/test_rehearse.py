@@ -14,8 +14,9 @@ from fleetcast.rehearsal.example import EXAMPLE
 from fleetcast.rehearsal.html import to_html
 from fleetcast.rehearsal.measure import measure
 from fleetcast.rehearsal.rehearse import Rehearsal, prepare
-from fleetcast.rehearsal.report import Report, to_json
+from fleetcast.rehearsal.report import Phase, Report, to_json
 from fleetcast.rehearsal.scenario_file import load, parse
+from fleetcast.rehearsal.wording import phases_written
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,56 @@ def test_the_json_has_what_programs_rely_on(example: Report) -> None:
     assert told["fragments_sent"] >= told["fragments_minimum"] > 0
     assert told["wall_seconds"] == 1.5
     assert told["virtual_seconds"] > 3600
+
+
+LATE = """
+[[profile]]
+name = "p"
+stack = "zephyr-main"
+version_uplink_port = 9
+uplink_period_s = 600
+[[fleet]]
+count = 40
+loss = { uniform = [0.02, 0.3] }
+[campaign]
+[campaign.settings]
+setup = "pipelined"
+msg_retries = 5
+stage_complete_delay = 4
+below_threshold = "continue"
+[file]
+size_bytes = 8000
+"""
+
+
+def test_every_further_class_session_is_a_phase_of_the_stage_in_which_it_was_set_up() -> None:
+    rehearsal = Rehearsal(prepare(parse(LATE, "late.toml", Path())))
+    rehearsal.run()
+    report = measure(rehearsal, 0.0)
+    sessions = rehearsal.state.groups[0].session
+    assert sessions > 1
+    found = [(stage, phase) for stage in report.stages for phase in stage.phases if phase.kind == "class session"]
+    assert [phase.name for _, phase in found] == [f"class session {n}" for n in range(2, sessions + 1)]
+    for stage, phase in found:
+        assert stage.started is not None
+        assert stage.ended is not None
+        assert stage.started <= phase.started < phase.ended <= stage.ended
+    told = json.loads(json.dumps(to_json(report)))
+    names = [phase["name"] for stage in told["stages"] for phase in stage["phases"]]
+    assert "class session 2" in names
+    assert "class session" in to_html(report)
+
+
+def test_phases_of_one_kind_are_written_together() -> None:
+    def phase(kind: str, label: str = "") -> Phase:
+        return Phase(kind, 0, 1, label)
+
+    assert phases_written([phase("class session", "2"), phase("version check")]) == "class session 2, version check"
+    several = [phase("class session", "2"), phase("reboot"), phase("class session", "3"), phase("class session", "4")]
+    assert phases_written(several) == "class sessions 2 to 4, reboot"
+    named = [phase("class session", "2 (near)"), phase("class session", "2 (far)")]
+    assert phases_written(named) == "class sessions 2 (near), 2 (far)"
+    assert phases_written([]) == ""
 
 
 class _Page(HTMLParser):

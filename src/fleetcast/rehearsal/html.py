@@ -10,9 +10,9 @@ from fleetcast.instants import to_datetime
 from fleetcast.planning.plan import Band90
 from fleetcast.rehearsal import charts
 from fleetcast.rehearsal.charts import Lane, Line
-from fleetcast.rehearsal.report import Report, StageReport
+from fleetcast.rehearsal.report import Phase, Report, StageReport
 from fleetcast.rehearsal.style import STYLE
-from fleetcast.rehearsal.wording import airtime, bytes_written, duration, percent, percent_band
+from fleetcast.rehearsal.wording import airtime, bytes_written, duration, percent, percent_band, phases_written
 
 _SUCCESS, _FAILURE = 2, 4
 _STAGE_COLOURS = 7
@@ -81,11 +81,10 @@ def _timeline(report: Report) -> str:
             continue
         series = (stage.number - 1) % _STAGE_COLOURS
         rows.append(Lane(f"{stage.number} {_short_name(stage)}", (_span(report, stage),), series))
-        for phase in stage.phases:
-            begin, stop = (phase.started - report.start) / 1000, (phase.ended - report.start) / 1000
-            rows.append(
-                Lane(phase.name, ((begin, stop, f"{phase.name}: {duration(stop - begin)}"),), series, thin=True)
-            )
+        for kind in dict.fromkeys(phase.kind for phase in stage.phases):
+            same = [phase for phase in stage.phases if phase.kind == kind]
+            label = kind if len(same) == 1 else f"{kind}s"
+            rows.append(Lane(label, tuple(_phase_span(report, phase) for phase in same), series, thin=True))
         if stage.completed:
             lines.append(Line(f"past {stage.name}", stage.completed, series))
     if report.success_over_time:
@@ -114,6 +113,11 @@ def _short_name(stage: StageReport) -> str:
     return "Further rounds" if stage.name.startswith("Multiple rounds") else stage.name
 
 
+def _phase_span(report: Report, phase: Phase) -> tuple[float, float, str]:
+    begin, stop = (phase.started - report.start) / 1000, (phase.ended - report.start) / 1000
+    return begin, stop, f"{phase.name}: {duration(stop - begin)}"
+
+
 def _span(report: Report, stage: StageReport) -> tuple[float, float, str]:
     begin = ((stage.started or report.start) - report.start) / 1000
     stop = ((stage.ended or report.end) - report.start) / 1000
@@ -125,7 +129,7 @@ def _stages(report: Report) -> str:
     for stage in report.stages:
         began = "" if stage.started is None else duration((stage.started - report.start) / 1000)
         took = "" if stage.started is None or stage.ended is None else duration((stage.ended - stage.started) / 1000)
-        phases = "not needed" if stage.not_needed else ", ".join(phase.name for phase in stage.phases)
+        phases = "not needed" if stage.not_needed else phases_written(stage.phases)
         rows.append((str(stage.number), stage.name, began, took, str(stage.succeeded), phases))
     return (
         "<section><h2>Stages</h2>"

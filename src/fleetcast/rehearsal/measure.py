@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
 from fleetcast.campaign.causes import ADVICE, Cause
+from fleetcast.campaign.progress import Phase as Running
 from fleetcast.campaign.states import DeviceState, Done, Outcome, Stage, StageRecord, Step
 from fleetcast.instants import InstantMs
 from fleetcast.planning.facts import Currents
@@ -16,7 +18,6 @@ from fleetcast.planning.plan import PlannedGroup
 from fleetcast.radio.energy import Currents as RadioCurrents
 from fleetcast.radio.energy import RadioTime as SecondsOfRadio
 from fleetcast.radio.energy import battery_percent, charge_mah
-from fleetcast.rehearsal.observation import Observation
 from fleetcast.rehearsal.rehearse import Rehearsal
 from fleetcast.rehearsal.report import Curve, Energy, GroupReport, Phase, Report, StageReport, SubBandReport
 
@@ -31,11 +32,11 @@ _PHASES: dict[Stage, tuple[tuple[Step, str], ...]] = {
         (Step.MC_GROUP_SETUP, "group setup"),
     ),
     Stage.FURTHER_ROUNDS: (
-        (Step.TRANSFER, "further rounds"),
-        (Step.IMAGE_CHECK, "image check"),
-        (Step.REBOOT, "reboot"),
-        (Step.VERSION_CHECK, "version check"),
-        (Step.SOAK, "soak"),
+        (Step.TRANSFER, Running.ROUNDS.value),
+        (Step.IMAGE_CHECK, Running.IMAGE_CHECK.value),
+        (Step.REBOOT, Running.REBOOT.value),
+        (Step.VERSION_CHECK, Running.VERSION_CHECK.value),
+        (Step.SOAK, Running.HEALTH.value),
     ),
 }
 """Steps that are phases of a stage, with the names that are shown."""
@@ -128,7 +129,7 @@ def _stage(number: int, name: str, record: StageRecord, rehearsal: Rehearsal) ->
     return StageReport(
         number=number,
         name=name,
-        phases=_phases(record, observed),
+        phases=_phases(record, rehearsal),
         started=record.started or None,
         ended=record.ended or None,
         succeeded=record.succeeded,
@@ -137,16 +138,28 @@ def _stage(number: int, name: str, record: StageRecord, rehearsal: Rehearsal) ->
     )
 
 
-def _phases(record: StageRecord, observed: Observation) -> tuple[Phase, ...]:
-    """Steps that some device took time for, within the stage."""
-    found = []
+def _phases(record: StageRecord, rehearsal: Rehearsal) -> tuple[Phase, ...]:
+    """Steps that some device took time for, within the stage, and the class sessions set up in it, by their begin."""
+    observed = rehearsal.observation
+    found = list(_class_sessions(record, rehearsal))
     for step, name in _PHASES.get(record.stage, ()):
         began, ended = observed.step_began.get(step), observed.step_ended.get(step)
         if step is Step.TRANSFER and not observed.polls + observed.polls_unicast:
             continue
         if began is not None and ended is not None and ended > began and record.started:
             found.append(Phase(name, max(began, record.started), max(ended, record.started)))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda phase: phase.started))
+
+
+def _class_sessions(record: StageRecord, rehearsal: Rehearsal) -> Iterator[Phase]:
+    """Further class sessions, each in the stage in which its setup began."""
+    groups, over = rehearsal.plan.groups, rehearsal.state.campaign.ended or rehearsal.now
+    stage_over = record.ended or over
+    for setup in rehearsal.observation.session_setups:
+        if record.started and record.started <= setup.began < stage_over:
+            label = f"{setup.number} ({groups[setup.group].name})" if len(groups) > 1 else str(setup.number)
+            ended = min(setup.ended or over, stage_over)
+            yield Phase(Running.CLASS_SESSION.value, setup.began, ended, label)
 
 
 def _group(g: int, group: PlannedGroup, rehearsal: Rehearsal) -> GroupReport:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from dataclasses import dataclass
 
 from fleetcast.campaign.changes import Changes
 from fleetcast.campaign.effects import Effect, Record, RecordKind, SendFragment, SendMulticast, SendUnicast
-from fleetcast.campaign.states import Outcome, Stage, Step
+from fleetcast.campaign.states import GroupState, Mode, Outcome, Stage, Step
 from fleetcast.campaign.table import State
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import Plan
@@ -23,6 +24,20 @@ _PASSED_WITH: dict[Stage, Step] = {
     Stage.MC_SESSION_SETUP: Step.MC_SESSION,
     Stage.DL_FRAGMENT: Step.TRANSFER,
 }
+
+
+@dataclass(slots=True)
+class SessionSetup:
+    """A further class session being set up: its devices are told, until it starts."""
+
+    group: int
+    """Its place in the plan."""
+    number: int
+    """Among the group's class sessions, from 1."""
+    began: InstantMs
+    ended: InstantMs | None = None
+
+
 _KEPT = frozenset({RecordKind.STATUS, RecordKind.STAGE, RecordKind.GROUP})
 _STATUS_CID = bytes([FragSessionStatusAns.cid])
 _MOST_LINES = 2000
@@ -51,6 +66,9 @@ class Observation:
         """Uplinks that began with FragSessionStatusAns."""
         self.sent: Counter[str] = Counter()
         """Unicast requests handed to the network, by name."""
+        self.session_setups: list[SessionSetup] = []
+        """Every class session after a group's first, in the order of time."""
+        self._setting_up: dict[int, SessionSetup] = {}
         self.journal: list[tuple[InstantMs, str, str]] = []
         self.ignored: Counter[str] = Counter()
         self.commits = 0
@@ -67,6 +85,9 @@ class Observation:
                     self.succeeded.append(now)
                 elif device.outcome is Outcome.FAILED:
                     self.failed.append(now)
+
+        for g, group in changes.groups.items():
+            self._session(g, group, now)
 
     def asked(self, effect: Effect, now: InstantMs) -> None:
         """Look at an effect that is about to be performed."""
@@ -87,6 +108,17 @@ class Observation:
     def heard_on_fragmentation(self, payload: bytes) -> None:
         """An uplink came on the FPort of fragmentation; a status answer stands first in its payload."""
         self.answers += payload[:1] == _STATUS_CID
+
+    def _session(self, g: int, group: GroupState, now: InstantMs) -> None:
+        """A group's further class session is settled, or has begun, or was settled anew before it did."""
+        open_ = self._setting_up.get(g)
+        sets_up = group.mode is Mode.ARMED and group.session > 1
+        if open_ is not None and (not sets_up or open_.number != group.session):
+            open_.ended = now
+            del self._setting_up[g]
+        if sets_up and g not in self._setting_up:
+            self._setting_up[g] = SessionSetup(g, group.session, now)
+            self.session_setups.append(self._setting_up[g])
 
     def _moved(self, i: int, old: Step, new: Step, now: InstantMs) -> None:
         self.step_ended[old] = now

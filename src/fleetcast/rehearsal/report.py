@@ -16,11 +16,18 @@ Curve = tuple[tuple[float, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Part of a stage, as it went."""
+    """Part of a stage, as it went; several class sessions are phases of one kind."""
 
-    name: str
+    kind: str
     started: InstantMs
     ended: InstantMs
+    label: str = ""
+    """What tells it from others of its kind."""
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.kind} {self.label}" if self.label else self.kind
 
 
 @dataclass(frozen=True, slots=True)

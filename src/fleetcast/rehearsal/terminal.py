@@ -19,7 +19,7 @@ from fleetcast.instants import to_datetime
 from fleetcast.planning.plan import Band90, Plan
 from fleetcast.rehearsal.rehearse import Prepared, Rehearsal
 from fleetcast.rehearsal.report import Report
-from fleetcast.rehearsal.wording import airtime, bytes_written, duration, percent, percent_band
+from fleetcast.rehearsal.wording import airtime, bytes_written, duration, percent, percent_band, phases_written
 
 _REFRESH_S = 0.1
 _WIDTH_OF_FILES = 110
@@ -151,7 +151,7 @@ def _stages(report: Report) -> Table:
     for stage in report.stages:
         began = "" if stage.started is None else duration((stage.started - report.start) / 1000)
         took = "" if stage.started is None or stage.ended is None else duration((stage.ended - stage.started) / 1000)
-        phases = "not needed" if stage.not_needed else ", ".join(phase.name for phase in stage.phases)
+        phases = "not needed" if stage.not_needed else phases_written(stage.phases)
         table.add_row(f"{stage.number} {stage.name}", began, took, str(stage.succeeded), phases)
     return table
 
