@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, or_, select, update
 
 from fleetcast.instants import InstantMs
 from fleetcast.store import tables
@@ -51,7 +51,7 @@ def by_login(connection: Connection, login: str) -> Credentials | None:
     row = connection.execute(
         select(user.c.id.label("user_id"), *_WHO).where(user.c.login == login, user.c.archived_at.is_(None))
     ).first()
-    return None if row is None else _credentials(row)
+    return None if row is None else _credentials(row._mapping)
 
 
 def by_token(connection: Connection, token_hash: bytes, now: InstantMs) -> Credentials | None:
@@ -67,11 +67,11 @@ def by_token(connection: Connection, token_hash: bytes, now: InstantMs) -> Crede
             user.c.archived_at.is_(None),
         )
     ).first()
-    return None if row is None else _credentials(row)
+    return None if row is None else _credentials(row._mapping)
 
 
-def _credentials(row: Row[tuple[object, ...]]) -> Credentials:
-    return Credentials(**dict(row._mapping))
+def _credentials(row: RowMapping) -> Credentials:
+    return Credentials(**dict(row))
 
 
 def set_password(connection: Connection, user_id: int, password_hash: str) -> None:
