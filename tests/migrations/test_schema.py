@@ -80,6 +80,6 @@ def test_every_table_and_every_column_says_what_it_is_for() -> None:
 
 
 def test_every_row_belongs_to_a_subscriber() -> None:
-    of_the_deployment = {"subscriber", "worker", "heard_key", "deployment_key"}
+    of_the_deployment = {"subscriber", "worker", "heard_key"}
     without = {name for name, table in metadata.tables.items() if "subscriber_id" not in table.columns}
     assert without == of_the_deployment

@@ -31,7 +31,7 @@ from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.learned import learn
 from fleetcast.runtime.sealing import Sealer
 from fleetcast.secret import Secret
-from fleetcast.store import inbox, journal, listening, outbox, running_campaigns
+from fleetcast.store import file_contents, inbox, journal, listening, outbox, running_campaigns
 from fleetcast.store.database import Database
 from fleetcast.store.outbox import Outward
 from fleetcast.store.ownership import Claimed
@@ -362,7 +362,7 @@ class CampaignOwner:
         data = None
         if parts.plan.file is not None:
             with self._database.read() as connection:
-                data = running_campaigns.content(connection, parts.subscriber_id, parts.plan.file.sha256)
+                data = file_contents.whole(connection, parts.subscriber_id, parts.plan.file.sha256)
         devices = {planned.dev_eui: parts.device_ids[i] for i, planned in enumerate(parts.plan.devices)}
         groups = {planned.dev_eui: parts.group_ids[g] for g, planned in enumerate(parts.plan.groups)}
         return Sealer(parts.plan, data, _CampaignKeys(self._keys, devices, groups))

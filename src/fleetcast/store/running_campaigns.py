@@ -27,7 +27,6 @@ from fleetcast.store.tables import (
     campaign_plan,
     device,
     device_facts,
-    file_content,
     multicast_group,
 )
 
@@ -320,13 +319,3 @@ def still_in_use(connection: Connection, campaign_id: int, most: int) -> list[in
         .limit(most)
     )
     return list(found.scalars())
-
-
-def content(connection: Connection, subscriber_id: int, sha256: str) -> bytes:
-    """The bytes of a file, whole; empty where there are none."""
-    pieces = connection.execute(
-        select(file_content.c.data)
-        .where(file_content.c.subscriber_id == subscriber_id, file_content.c.sha256 == sha256)
-        .order_by(file_content.c.n)
-    )
-    return b"".join(pieces.scalars())

@@ -18,7 +18,6 @@ from fleetcast.store.tables.campaigns import (
 from fleetcast.store.tables.columns import metadata
 from fleetcast.store.tables.deployment import (
     connection,
-    deployment_key,
     idempotency_key,
     key_material,
     subscriber,
@@ -54,7 +53,6 @@ __all__ = [
     "campaign_region",
     "connection",
     "delta_signing_key",
-    "deployment_key",
     "device",
     "device_facts",
     "device_profile",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint, text
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, Text, UniqueConstraint, text
 
 from fleetcast.store.tables.columns import (
     document,
@@ -205,13 +205,4 @@ usage_report = Table(
         postgresql_where=text("month <> ''"),
     ),
     comment="Usage reports: one of each kind for a month, and those made on demand.",
-)
-
-deployment_key = Table(
-    "deployment_key",
-    metadata,
-    Column("name", Text, primary_key=True, comment="What it is: the check of the key-encryption key."),
-    word("key_id", "The key-encryption key it was made with."),
-    Column("value", LargeBinary, nullable=False, comment="A known text under that key."),
-    comment="Tells at the start whether the key-encryption key at hand is the one this database was written with.",
 )

@@ -15,7 +15,6 @@ DOCUMENT = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null
 
 def upgrade() -> None:
     """Make every table of the first schema, those that others refer to first."""
-    _deployment_key()
     _journal()
     _message()
     _subscriber()
@@ -49,17 +48,6 @@ def upgrade() -> None:
     _campaign_left_out()
     _device_facts()
     _device_set_member()
-
-
-def _deployment_key() -> None:
-    op.create_table(
-        "deployment_key",
-        sa.Column("name", sa.Text(), nullable=False, comment="What it is: the check of the key-encryption key."),
-        sa.Column("key_id", sa.Text(), nullable=False, comment="The key-encryption key it was made with."),
-        sa.Column("value", sa.LargeBinary(), nullable=False, comment="A known text under that key."),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_deployment_key")),
-        comment="Tells at the start whether the key-encryption key at hand is the one this database was written with.",
-    )
 
 
 def _journal() -> None:
