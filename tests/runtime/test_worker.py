@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from fleetcast.campaign.events import Stopped
 from fleetcast.clock import AcceleratedClock, pause
@@ -71,12 +71,36 @@ def test_a_campaign_runs_to_its_end_and_gives_back_what_it_used(database: Databa
         assert not link.execute(select(tables.outbox)).all()
 
 
+def test_a_second_campaign_goes_on_counting_where_the_first_ended(database: Database, tmp_path: Path) -> None:
+    data = FILE[:200]
+    fleet = populate(database, 2, data=data)
+
+    async def run() -> list[int]:
+        clock = AcceleratedClock(to_datetime(START))
+        running = worker(database, clock, tmp_path, Networks())
+        await running.start()
+        counters = [0]
+        for name in ("first", "second"):
+            with database.write() as link:
+                link.execute(update(tables.device).values(firmware_version=0x01000000))
+            campaign = start_campaign(database, fleet, from_datetime(clock.now()), data=data, name=name)
+            await asyncio.wait_for(until_over(database, campaign), 60)
+            with database.read() as link:
+                counters.append(link.execute(select(tables.multicast_group.c.next_f_cnt)).scalar_one())
+        await running.stop()
+        return counters
+
+    counters = asyncio.run(run())
+    assert counters == sorted(set(counters))
+    assert all(len(payloads) == 1 for payloads in multicast_payloads(tmp_path).values())
+
+
 def test_after_a_stop_nothing_is_sent_but_clean_up_and_clock_answers(database: Database, tmp_path: Path) -> None:
     fleet = populate(database, 6)
     networks = Networks()
 
     async def run() -> tuple[int, int, Any]:
-        clock = AcceleratedClock(to_datetime(START), factor=2000)
+        clock = AcceleratedClock(to_datetime(START), factor=8000)
         running = worker(database, clock, tmp_path, networks)
         campaign = start_campaign(database, fleet, START)
         await running.start()
@@ -115,7 +139,7 @@ def test_the_database_gone_for_a_while_loses_nothing(tmp_path: Path, database_ur
     networks = Networks()
 
     async def run() -> int:
-        clock = AcceleratedClock(to_datetime(START), factor=1000)
+        clock = AcceleratedClock(to_datetime(START), factor=4000)
         running = worker(database, clock, tmp_path, networks, lease_s=1.0, renew_s=0.2)
         campaign = start_campaign(database, fleet, START)
         await running.start()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.store.database import BATCH, upsert
-from fleetcast.store.tables import campaign, campaign_group, device, device_facts, device_profile, file, multicast_group
+from fleetcast.store.tables import campaign, device, device_facts, device_profile, file, multicast_group
 
 _FACTS = (
     "last_uplink_at", "uplinks", "gaps", "uplink_period_s", "f_cnt_up", "data_rate", "band", "gateways", "margin_db",
@@ -191,8 +191,7 @@ def campaigns_on(connection: Connection, connection_id: int) -> dict[int, int]:
     """The campaigns under way that use a network connection, with their subscribers."""
     rows = connection.execute(
         select(campaign.c.id, campaign.c.subscriber_id)
-        .join(campaign_group, campaign_group.c.campaign_id == campaign.c.id)
-        .join(multicast_group, multicast_group.c.id == campaign_group.c.multicast_group_id)
+        .join(multicast_group, multicast_group.c.campaign_id == campaign.c.id)
         .where(
             multicast_group.c.connection_id == connection_id,
             campaign.c.status.in_(("RUNNING", "PAUSED", "STOPPING")),
