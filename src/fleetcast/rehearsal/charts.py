@@ -98,7 +98,7 @@ def bars(rows: Sequence[tuple[str, float, str, int]]) -> str:
     parts = []
     for i, (label, value, text, series) in enumerate(rows):
         y = 6 + i * 30
-        width = max(2.0, (_PLOT - 130) * value / most)
+        width = max(2.0, (_PLOT - 180) * value / most)
         parts.append(f'<text class="label" x="{LEFT - 12}" y="{y + 15}" text-anchor="end">{escape(label)}</text>')
         parts.append(f'<rect class="s{series}" x="{LEFT}" y="{y}" width="{width:.1f}" height="20" rx="3"/>')
         parts.append(f'<text class="value" x="{LEFT + width + 8:.1f}" y="{y + 15}">{escape(text)}</text>')
@@ -136,7 +136,8 @@ def legend(entries: Sequence[tuple[str, int]]) -> str:
 
 def _svg(height: float, parts: Sequence[str], what: str) -> str:
     inner = "".join(parts)
-    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{what}">{inner}</svg>'
+    picture = f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{what}">{inner}</svg>'
+    return f'<div class="scroll">{picture}</div>'
 
 
 def _x(seconds: float, end_s: float) -> float:

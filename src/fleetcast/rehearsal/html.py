@@ -16,6 +16,7 @@ from fleetcast.rehearsal.wording import airtime, bytes_written, duration, percen
 
 _SUCCESS, _FAILURE = 2, 4
 _STAGE_COLOURS = 7
+_LONGEST_WHOLE_WORD = 30
 _BADGES = {"SUCCEEDED": "good", "FAILED": "bad"}
 
 
@@ -248,12 +249,18 @@ def _details(report: Report) -> str:
     return text + "</section>"
 
 
+def _has_long_word(text: str) -> bool:
+    """Whether a word is so long that it has to be broken on a narrow page."""
+    return max(map(len, text.split()), default=0) > _LONGEST_WHOLE_WORD
+
+
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
     """A table; `right` names the columns of numbers by their position."""
     numbers = {int(position) for position in right}
 
     def cell(tag: str, position: int, text: str) -> str:
-        return f"<{tag}{' class=number' if position in numbers else ''}>{escape(text)}</{tag}>"
+        kind = " class=number" if position in numbers else " class=long" if _has_long_word(text) else ""
+        return f"<{tag}{kind}>{escape(text)}</{tag}>"
 
     head = "".join(cell("th", position, text) for position, text in enumerate(headings)) if any(headings) else ""
     body = "".join("<tr>" + "".join(cell("td", i, text) for i, text in enumerate(row)) + "</tr>" for row in rows)

@@ -19,7 +19,7 @@ _PAGE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1060px;margin:0 auto;padding:28px 20px}
-h1{font-size:28px;line-height:1.2;margin:0 0 4px}
+h1{font-size:28px;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}
 h2{font-size:19px;margin:0 0 10px}
 h3{font-size:14px;margin:22px 0 8px;color:var(--soft);font-weight:600}
 header p{margin:2px 0;color:var(--soft)}
@@ -35,9 +35,10 @@ header p{margin:2px 0;color:var(--soft)}
 .name,.beside{color:var(--soft);font-size:13px}
 .figure{font-size:25px;font-weight:650;line-height:1.3;font-variant-numeric:tabular-nums}
 section{padding:20px 22px;margin:16px 0}
-svg{display:block;width:100%;height:auto;font-size:12px}
+svg{display:block;width:100%;min-width:720px;height:auto;font-size:12px}
 .label{fill:var(--ink);font-size:13px}
 .minor,.tick{fill:var(--soft);font-size:12px}
+.tick{paint-order:stroke;stroke:var(--card);stroke-width:4px}
 .value{fill:var(--ink);font-size:13px}
 .grid{stroke:var(--rule);stroke-width:1}
 .mark{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4}
@@ -52,12 +53,15 @@ svg{display:block;width:100%;height:auto;font-size:12px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th{text-align:left;color:var(--soft);font-weight:600;font-size:13px}
-th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--rule);vertical-align:top;overflow-wrap:anywhere}
+th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--rule);vertical-align:top}
+th{white-space:nowrap}
+.long{overflow-wrap:anywhere}
 tbody tr:last-child td{border-bottom:0}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .note{color:var(--soft);font-size:13px;margin:8px 0}
 details{margin-top:14px}
 summary{cursor:pointer;color:var(--soft)}
+@media (max-width:640px){main{padding:16px 10px}section{padding:14px 12px}.tile{padding:10px 12px}}
 footer{max-width:1060px;margin:0 auto;padding:0 20px 32px;color:var(--soft);font-size:13px}
 """
 STYLE = _SCHEMES + _PAGE + _SERIES
