@@ -101,9 +101,9 @@ def test_devices_that_cannot_say_what_they_run_fail_for_this_and_cost_no_air(nam
 @pytest.mark.parametrize(
     ("name", "warning"),
     [
-        ("zephyr-main", "install a complete block by themselves"),
-        ("renesas-rl78-ra-v1", "install a complete block by themselves"),
-        ("loramac-node-4.7.0", "can't say that their block is complete"),
+        ("zephyr-main", "a complete block unasked"),
+        ("renesas-rl78-ra-v1", "a complete block unasked"),
+        ("loramac-node-4.7.0", "can't say that their block is complete once a fragment was lost"),
     ],
 )
 def test_the_plan_warns_of_devices_that_cannot_even_say_that_their_block_is_complete(name: str, warning: str) -> None:
@@ -115,7 +115,7 @@ def test_the_plan_warns_of_devices_that_cannot_even_say_that_their_block_is_comp
 
 def test_devices_that_nobody_can_restart_are_named_by_the_plan_and_wait_for_their_new_firmware() -> None:
     report = rehearse(Stack("loramac-node-4.7.0", bytes=900), profile="version_uplink_port = 9")
-    assert any("know no command for it" in warning for warning in report.warnings)
+    assert any("for a command to reboot, and no such command is known" in warning for warning in report.warnings)
     assert report.failed[0][0] == Cause.TIME_OVER.value
     assert any("not one uplink of the new firmware was heard" in example for _, example in report.examples)
     assert report.fragments_sent <= 2 * report.fragments_minimum + 6

@@ -389,9 +389,9 @@ def test_guesses_are_named() -> None:
             groups=[group(1, data_rate=5, gateways=frozenset({"g"})), group(2, data_rate=3, gateways=frozenset({"g"}))],
         )
     )
-    assert f"2 devices placed by guess: nobody knows which gateways hear them ({eui(1)}, {eui(2)})" in text
-    assert "1 devices placed in the slowest group" in text
-    assert "1 devices have a weaker link" in text
+    assert f"2 devices are placed by guess, for nobody knows which gateways hear them ({eui(1)}, {eui(2)})" in text
+    assert "1 device is placed in the slowest group" in text
+    assert "1 device has a weaker link" in text
 
 
 def test_devices_that_cannot_prove_success_are_counted() -> None:
@@ -407,19 +407,19 @@ def test_devices_that_cannot_prove_success_are_counted() -> None:
 
 def test_devices_that_reboot_only_on_a_command_they_do_not_know_are_counted() -> None:
     stuck = profile(firmware_commands=frozenset({FirmwareCommand.DEV_VERSION}))
-    assert "20 devices reboot on command" in warned(request(profiles={"sensor": stuck}))
+    assert "20 devices wait for a command to reboot" in warned(request(profiles={"sensor": stuck}))
 
 
 def test_devices_that_speak_too_rarely_are_named() -> None:
     devices = [*fleet(19), device(20, uplink_period_s=3 * DAY_S)]
     text = warned(request(devices=devices))
-    assert "1 devices speak too rarely to be told before the session starts" in text
+    assert "1 device speaks too rarely to be told before the session starts" in text
     assert eui(20) in text
 
 
 def test_long_silent_devices_are_named() -> None:
     text = warned(request(devices=[device(1, last_uplink=NOW - 4 * HOUR_MS), device(2, last_uplink=NOW - HOUR_MS)]))
-    assert f"1 devices have been silent for more than three uplink periods ({eui(1)})" in text
+    assert f"1 device has been silent for more than three uplink periods ({eui(1)})" in text
 
 
 def test_a_carousel_is_useless_for_devices_that_take_only_rising_numbers() -> None:

@@ -51,15 +51,22 @@ def concerns(
 
 
 def _of_placement(placed: Placement) -> Iterator[str]:
-    for devices, what in (
-        (placed.guessed_gateways, "placed by guess: nobody knows which gateways hear them"),
-        (placed.guessed_link, "placed in the slowest group: nobody knows how good their link is"),
-        (placed.weak_link, "have a weaker link than any group they can use asks for"),
-        (placed.reassigned, "can't use the group chosen for them, and were placed in another"),
-        (placed.assumed_scheme, "are taken to use parity scheme v1 until their package version is known"),
+    for devices, verb, what in (
+        (placed.guessed_gateways, "is", "placed by guess, for nobody knows which gateways hear them"),
+        (placed.guessed_link, "is", "placed in the slowest group, for nobody knows how good their link is"),
+        (placed.weak_link, "has", "a weaker link than any group they can use asks for"),
+        (placed.reassigned, "is", "placed in another group than the one chosen for them, which they can't use"),
+        (placed.assumed_scheme, "is", "taken to use parity scheme v1 until their package version is known"),
     ):
         if devices:
-            yield f"{len(devices)} devices {what} ({named(devices)})"
+            yield f"{_who(devices, verb)} {what} ({named(devices)})"
+
+
+def _who(devices: Sequence[object], verb: str = "") -> str:
+    """`1 device speaks`, `12 devices speak`: how many, and what they do; `verb` as of one."""
+    several = {"is": "are", "has": "have"}.get(verb, verb.removesuffix("s"))
+    counted = f"1 device {verb}" if len(devices) == 1 else f"{len(devices)} devices {several}"
+    return counted.rstrip()
 
 
 def _of_devices(request: CampaignRequest, members: Sequence[Member], now: InstantMs) -> Iterator[str]:
@@ -70,7 +77,7 @@ def _of_devices(request: CampaignRequest, members: Sequence[Member], now: Instan
         and now - member.device.last_uplink > _SILENT_PERIODS * member.uplink_period_s * 1000
     ]
     if long_silent:
-        yield f"{len(long_silent)} devices have been silent for more than three uplink periods ({named(long_silent)})"
+        yield f"{_who(long_silent, 'has')} been silent for more than three uplink periods ({named(long_silent)})"
     if request.type is CampaignType.MULTICAST_SETUP:
         return
     if request.means is SuccessMeans.TRANSFERRED:
@@ -81,14 +88,14 @@ def _of_devices(request: CampaignRequest, members: Sequence[Member], now: Instan
         mute = [each.device.dev_eui for each in members if not can_prove_running(each.device, each.profile)]
         if mute:
             yield (
-                f"{len(mute)} devices can't prove that they run the new version ({named(mute)}): name the uplink that "
+                f"{_who(mute)} can't prove that they run the new version ({named(mute)}): name the uplink that "
                 "tells it in their profile, or set success lower"
             )
     checks = FirmwareCommand.UPGRADE_IMAGE
     if request.means is SuccessMeans.VALID:
         mute = [each.device.dev_eui for each in members if not knows(each.device, each.profile, checks)]
         if mute:
-            yield f"{len(mute)} devices can't report a valid image ({named(mute)})"
+            yield f"{_who(mute)} can't report a valid image ({named(mute)})"
     reboots = {FirmwareCommand.REBOOT_TIME, FirmwareCommand.REBOOT_COUNTDOWN}
     stuck = [
         each.device.dev_eui
@@ -97,7 +104,7 @@ def _of_devices(request: CampaignRequest, members: Sequence[Member], now: Instan
         and not any(knows(each.device, each.profile, command) for command in reboots)
     ]
     if stuck:
-        yield f"{len(stuck)} devices reboot on command, but know no command for it ({named(stuck)})"
+        yield f"{_who(stuck, 'waits')} for a command to reboot, and no such command is known ({named(stuck)})"
 
 
 def _of_completion(request: CampaignRequest, members: Sequence[Member]) -> Iterator[str]:
@@ -113,10 +120,10 @@ def _of_completion(request: CampaignRequest, members: Sequence[Member]) -> Itera
         elif firmware and profile.reboots is Reboots.ITSELF:
             gone.append(device.dev_eui)
     if silent:
-        yield f"{len(silent)} devices that lose a fragment can't say that their block is complete ({named(silent)})"
+        yield f"{_who(silent)} can't say that their block is complete once a fragment was lost ({named(silent)})"
     if gone:
         yield (
-            f"{len(gone)} devices install a complete block by themselves, mostly before they were asked for it, and "
+            f"{_who(gone, 'installs')} a complete block unasked, mostly before its status was asked for, and "
             f"can't say later that they have it ({named(gone)})"
         )
 
@@ -131,7 +138,7 @@ def _of_time(
     late = [member.device.dev_eui for member in members if member.uplink_period_s > share_s]
     if late:
         yield (
-            f"{len(late)} devices speak too rarely to be told before the session starts, at the latest at "
+            f"{_who(late, 'speaks')} too rarely to be told before the session starts, at the latest at "
             f"{rfc3339(session_end)} ({named(late)}): allow a longer duration"
         )
     wait_s = longest_wait_s((member.uplink_period_s for member in members), request.policy)
@@ -151,12 +158,12 @@ def _of_stream(request: CampaignRequest, air: GroupAir, members: Sequence[Member
         if memory is not None and stream.strategy != "carousel" and m * loss > memory
     ]
     if overrun:
-        yield f"group {group}: {len(overrun)} devices are expected to lose more than they can repair ({named(overrun)})"
+        yield f"group {group}: {_who(overrun, 'is')} expected to lose more than they can repair ({named(overrun)})"
     if stream.strategy == "carousel" and m > 1:
         rising = [member.device.dev_eui for member in members if not member.profile.takes_any_order]
         if rising:
             yield (
-                f"group {group}: {len(rising)} devices take only rising fragment numbers, so further passes don't help "
+                f"group {group}: {_who(rising, 'takes')} only rising fragment numbers, so further passes don't help "
                 f"them ({named(rising)}): use a group with FEC"
             )
     if stream.strategy == "fixed":
