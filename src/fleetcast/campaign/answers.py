@@ -241,9 +241,8 @@ def _reboot_answered(draft: Draft, i: int, answer: RebootAnswered, received_at: 
         return
     if device.aside is Aside.CANCEL_REBOOT:
         if answer.seconds_left == -1:
-            device = draft.edit(i)
-            device.aside, device.aside_tries, device.talk, device.due = Aside.NONE, 0, Talk.WAITING, 0
-            device.done &= ~(Done.REBOOT_SET | Done.REBOOT_SAID)
+            draft.edit(i).done &= ~(Done.REBOOT_SET | Done.REBOOT_SAID)
+            flow.cancel_over(draft, i)
         return
     if Done.REBOOT_SAID not in device.done or Done.REBOOT_SET in device.done or answer.seconds_left == -1:
         return

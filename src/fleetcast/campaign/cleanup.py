@@ -68,7 +68,7 @@ def sweep(draft: Draft, first: int, end: int) -> None:
         device.undo = undo
         device.talk, device.effect, device.due, device.not_before = Talk.WAITING, 0, 0, 0
         device.tries = device.aside_tries = 0
-        device.aside = Aside.NONE
+        device.aside = device.resumes = Aside.NONE
         if undo:
             campaign = draft.edit_campaign()
             patience_ms = (2 + draft.plan.policy.msg_retries) * device.period_s * 1000

@@ -95,7 +95,7 @@ class Draft:
         """Devices of a group that are asked for their status by unicast, with the changes of this draft."""
         devices, planned = self.state.devices, self.plan.devices
         return self.state.asked_singly[g] + sum(
-            (device.aside is Aside.STATUS) - (devices[i].aside is Aside.STATUS)
+            device.asked_singly - devices[i].asked_singly
             for i, device in self.changes.devices.items()
             if planned[i].group == g
         )
@@ -172,3 +172,4 @@ def quiet(device: DeviceState) -> None:
     device.not_before = 0
     device.tries = 0
     device.aside_tries = 0
+    device.resumes = Aside.NONE

@@ -121,16 +121,16 @@ def _dispatch(draft: Draft, event: Event) -> None:
         case Paused():
             if status is Status.RUNNING:
                 draft.edit_campaign().status = Status.PAUSED
-                draft.note(RecordKind.STATUS, "", f"paused by {event.who}")
+                draft.note(RecordKind.STATUS, "", _ordered("paused", event.who, event.why))
         case Resumed():
             if status is Status.PAUSED:
                 draft.edit_campaign().status = Status.RUNNING
-                draft.note(RecordKind.STATUS, "", f"resumed by {event.who}")
+                draft.note(RecordKind.STATUS, "", _ordered("resumed", event.who, event.why))
                 progression.resumed(draft)
                 _go_on(draft, range(len(draft.plan.groups)))
         case Stopped():
             if status in (Status.RUNNING, Status.PAUSED):
-                cleanup.begin(draft, Status.STOPPED, f"stopped by {event.who}")
+                cleanup.begin(draft, Status.STOPPED, _ordered("stopped", event.who, event.why))
         case DownlinkQueued() | DownlinkSent() | DownlinkFailed() | DownlinkUnknown():
             _reported(draft, event)
         case DeviceRejoined():
@@ -165,6 +165,10 @@ def _dispatch(draft: Draft, event: Event) -> None:
         case TimePassed():
             _time_passed(draft)
     progression.progress(draft)
+
+
+def _ordered(what: str, who: str, why: str) -> str:
+    return f"{what} by {who}: {why}" if why else f"{what} by {who}"
 
 
 def _heard(draft: Draft, i: int, event: UplinkHeard) -> None:
@@ -266,7 +270,7 @@ def _cancel_reboot_in_time(draft: Draft, i: int) -> None:
         Done.REBOOT_SET not in device.done
         or Done.VALID in device.done
         or device.step >= Step.REBOOT
-        or device.aside is not Aside.NONE
+        or device.aside is Aside.CANCEL_REBOOT
         or draft.campaign.status is not Status.RUNNING
         or device.talk in (Talk.REQUESTED, Talk.QUEUED)
     ):
@@ -274,6 +278,7 @@ def _cancel_reboot_in_time(draft: Draft, i: int) -> None:
     at = requests.reboot_instant(draft, i)
     if at and at - 1500 * device.period_s <= draft.now < at:
         device = draft.edit(i)
+        device.resumes = device.aside
         device.aside, device.aside_tries, device.talk, device.due = Aside.CANCEL_REBOOT, 0, Talk.WAITING, 0
 
 

@@ -73,7 +73,7 @@ def explain_group(state: State, g: int, now: InstantMs) -> str:
                 "at the latest, then sends what most of them need."
             )
         case Mode.UNICAST:
-            asked = sum(state.devices[i].aside is Aside.STATUS for i in state.members[g])
+            asked = sum(state.devices[i].asked_singly for i in state.members[g])
             return f"Group {name} waits for {asked} devices, asked one by one at their next uplink."
         case Mode.RE_ARMING:
             return f"Group {name} sets up a further class session."

@@ -87,7 +87,7 @@ def give_up(draft: Draft, i: int) -> None:
             device.silent_polls += 1
             return
         case Aside.CANCEL_REBOOT:
-            device.aside, device.aside_tries = Aside.NONE, 0
+            cancel_over(draft, i)
             return
         case Aside.RESYNC:
             fail(draft, i, Cause.CLOCK_OFF, f"{name}, sent {tries} times, no AppTimeReq came")
@@ -119,6 +119,15 @@ def give_up(draft: Draft, i: int) -> None:
             draft.succeed(i)
         case _:
             draft.leave_behind(i, Cause.NO_ANSWER, detail)
+
+
+def cancel_over(draft: Draft, i: int) -> None:
+    """A reboot was cancelled, or every sending went without an answer: on with what it held up."""
+    device = draft.edit(i)
+    device.aside, device.resumes = device.resumes, Aside.NONE
+    device.aside_tries, device.talk, device.due = 0, Talk.WAITING, 0
+    if draft.planned(i).class_c_for_good and device.outcome is Outcome.OPEN:
+        device.due = max(draft.now + exchange.RETRY_AFTER_MS, requests.reachable_from(draft, i))
 
 
 def end_of_grace(draft: Draft, i: int) -> None:

@@ -6,8 +6,9 @@ from fleetcast.campaign import exchange, requests, status_rounds
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.draft import Draft, quiet
 from fleetcast.campaign.effects import EnsureGroup, RecordKind
-from fleetcast.campaign.states import Aside, Done, Mode, Outcome, Step
+from fleetcast.campaign.states import Aside, DeviceState, Done, Mode, Outcome, Step
 from fleetcast.instants import InstantMs
+from fleetcast.planning.group_air import in_sub_band
 from fleetcast.planning.session_window import (
     longest_session_s,
     longest_wait_s,
@@ -65,14 +66,19 @@ def arm_again(draft: Draft, g: int) -> bool:
 def move_start(draft: Draft, g: int, latest: InstantMs) -> None:
     """The start has come and too few were told: settle a later one, and tell everyone again."""
     arm(draft, g, latest)
-    _tell_again(draft, g, [i for i in draft.state.members[g] if status_rounds.receives(draft.device(i))])
+    devices = [i for i in draft.state.members[g] if status_rounds.receives(draft.device(i))]
+    _tell_again(draft, g, devices)
+    for i in devices:
+        draft.edit(i).session = 0  # nothing was sent in the session that it knew of
 
 
 def _tell_again(draft: Draft, g: int, devices: list[int]) -> None:
     group = draft.group(g)
     dev_eui = draft.planned_group(g).dev_eui
     draft.note(RecordKind.GROUP, dev_eui, f"class session {group.session} is being set up")
-    for i in devices:
+    # An answer to a request for the session before says nothing of this one.
+    asked = [i for i in draft.state.members[g] if _was_asked(draft.device(i))]
+    for i in (*devices, *asked):
         device = draft.edit(i)
         quiet(device)
         device.done &= ~Done.SESSION_SET
@@ -80,6 +86,10 @@ def _tell_again(draft: Draft, g: int, devices: list[int]) -> None:
         device.step, device.aside = Step.MC_SESSION, Aside.NONE
         if draft.planned(i).class_c_for_good:
             device.due = max(draft.now + exchange.RETRY_AFTER_MS, requests.reachable_from(draft, i))
+
+
+def _was_asked(device: DeviceState) -> bool:
+    return device.outcome is Outcome.OPEN and device.step is Step.MC_SESSION and device.session_start_asked > 0
 
 
 def group_ready(draft: Draft, g: int, next_f_cnt: int, frequency_hz: int, data_rate: int, *, created: bool) -> None:
@@ -91,6 +101,13 @@ def group_ready(draft: Draft, g: int, next_f_cnt: int, frequency_hz: int, data_r
     planned = draft.planned_group(g)
     group.mode, group.effect, group.held = Mode.READY, 0, ""
     group.frequency_hz, group.data_rate, group.created_here = frequency_hz, data_rate, created
+    # Fragment size, airtime and duty cycle were planned for one data rate in one sub-band.
+    if data_rate != planned.data_rate:
+        refuse_group(draft, g, f"it stands there at data rate {data_rate}, the plan is made for {planned.data_rate}")
+        return
+    if frequency_hz != planned.frequency_hz and not in_sub_band(planned, frequency_hz):
+        refuse_group(draft, g, f"it stands there at {frequency_hz} Hz, outside the sub-band of the plan")
+        return
     if next_f_cnt > planned.end_f_cnt - 1:
         refuse_group(draft, g, f"its next FCntDown {next_f_cnt} lies outside the window that was planned")
         return

@@ -122,17 +122,25 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     passed, still_open = counts.passed(last), counts.at(Outcome.OPEN, last=last)
     latest = latest_end(draft, draft.campaign.stage)
     lost = passed + still_open < draft.plan.needed and draft.plan.policy.below_threshold is BelowThreshold.FAIL
+    for_transfer = draft.plan.type is not CampaignType.MULTICAST_SETUP
     over = still_open == 0 or lost or draft.now >= latest
+    if not over and not for_transfer and _start_came_too_early(draft, _armed(draft)):
+        if draft.plan.policy.late_start is LateStart.FAIL and _given_start(draft):
+            _fail_late_start(draft, _armed(draft))
+            return True
+        # In class C whoever is told now joins the session under way; in class B the others need a later start.
+        if any(planned.session_class == "B" for planned in draft.plan.groups) and _move_starts(draft):
+            return True
     if not over and passed >= draft.plan.needed:
         over = _grace_over(draft, last)
     elif draft.campaign.grace_since:
         _end_grace(draft)
     if not over:
-        _wake_at(draft, min(latest, draft.campaign.grace_until or latest))
+        _wake_at(draft, min(latest, draft.campaign.grace_until or latest, _next_start(draft) or latest))
         return False
-    if not lost and still_open and _start_came_too_early(draft, counts.passed(Step.MC_SESSION)):
+    if for_transfer and not lost and still_open and _start_came_too_early(draft, _armed(draft)):
         if draft.plan.policy.late_start is LateStart.FAIL and _given_start(draft):
-            _fail_campaign(draft, f"{passed} devices were told by the session start, {draft.plan.needed} are needed")
+            _fail_late_start(draft, passed)
             return True
         if _move_starts(draft):
             return True
@@ -142,9 +150,25 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     return _end_stage(draft, passed)
 
 
+def _fail_late_start(draft: Draft, told: int) -> None:
+    _fail_campaign(draft, f"{told} devices were told by the session start, {draft.plan.needed} are needed")
+
+
+def _armed(draft: Draft) -> int:
+    return draft.counts().passed(Step.MC_SESSION)
+
+
+def _next_start(draft: Draft) -> InstantMs:
+    """When a session of a multicast setup campaign starts, for which nothing else waits; 0: none lies ahead."""
+    if draft.plan.type is not CampaignType.MULTICAST_SETUP:
+        return 0
+    starts = [draft.group(g).session_start for g in range(len(draft.plan.groups))]
+    return min((start for start in starts if start > draft.now), default=0)
+
+
 def _start_came_too_early(draft: Draft, armed: int) -> bool:
     """Whether a session start has come, given or computed, and fewer devices than the threshold asks for are armed."""
-    if draft.plan.type is CampaignType.MULTICAST_SETUP or armed >= draft.plan.needed:
+    if armed >= draft.plan.needed:
         return False
     groups = [draft.group(g) for g in range(len(draft.plan.groups))]
     return any(group.mode is Mode.ARMED and group.session_start <= draft.now for group in groups)
@@ -161,7 +185,7 @@ def resumed(draft: Draft) -> None:
 
 def _given_start(draft: Draft) -> bool:
     """Whether a session start that the operator gave has come."""
-    return draft.plan.type is not CampaignType.MULTICAST_SETUP and any(
+    return any(
         planned.session_start is not None and draft.group(g).session == 1 for g, planned in enumerate(draft.plan.groups)
     )
 

@@ -160,6 +160,8 @@ class DeviceState(_Part):
     outcome: Outcome = Outcome.OPEN
     talk: Talk = Talk.WAITING
     aside: Aside = Aside.NONE
+    resumes: Aside = Aside.NONE
+    """What a reboot that had to be cancelled first held up."""
     tries: int = 0
     """Sendings of the present request."""
     aside_tries: int = 0
@@ -209,6 +211,11 @@ class DeviceState(_Part):
     undone: Undo = Undo.NOTHING
     undo_refused: Undo = Undo.NOTHING
     failure: Failure | None = None
+
+    @property
+    def asked_singly(self) -> bool:
+        """Whether it is to be asked for its status by unicast, now or after something that goes first."""
+        return Aside.STATUS in (self.aside, self.resumes)
 
 
 class Mode(IntEnum):

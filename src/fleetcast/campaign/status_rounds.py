@@ -95,8 +95,11 @@ def _enough_receptions(draft: Draft, i: int, asked_at: int) -> bool:
 
 
 def ask_by_unicast(draft: Draft, i: int) -> None:
-    """Have a device asked for its status at its next opportunity."""
+    """Have a device asked for its status at its next opportunity; what must be cancelled there goes first."""
     device = draft.edit(i)
+    if device.aside is Aside.CANCEL_REBOOT:
+        device.resumes = Aside.STATUS
+        return
     device.aside, device.aside_tries, device.talk, device.due = Aside.STATUS, 0, Talk.WAITING, 0
     if draft.planned(i).class_c_for_good:
         device.due = draft.now + exchange.RETRY_AFTER_MS
@@ -130,7 +133,7 @@ def take_into_sample(draft: Draft, i: int) -> None:
 def end_sample(draft: Draft, g: int) -> None:
     """Nobody is asked again for the sample: everyone is asked soon."""
     for i in draft.state.members[g]:
-        if draft.device(i).aside is Aside.STATUS:
+        if draft.device(i).asked_singly:
             _asks_no_more(draft, i)
 
 
@@ -149,7 +152,7 @@ def asked(draft: Draft, g: int, at: InstantMs) -> None:
 
 def _answered(draft: Draft, i: int, group: GroupState) -> None:
     device = draft.device(i)
-    if device.aside is Aside.STATUS:
+    if device.asked_singly:
         _asks_no_more(draft, i)
         if group.mode is Mode.SAMPLING:
             draft.edit_group(draft.planned(i).group).poll_awaited -= 1
@@ -160,6 +163,9 @@ def _answered(draft: Draft, i: int, group: GroupState) -> None:
 
 def _asks_no_more(draft: Draft, i: int) -> None:
     device = draft.edit(i)
+    device.resumes = Aside.NONE
+    if device.aside is not Aside.STATUS:
+        return
     device.aside, device.aside_tries, device.talk, device.due = Aside.NONE, 0, Talk.WAITING, 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from fleetcast.campaign.changes import Changes
-from fleetcast.campaign.states import Aside, CampaignState, DeviceState, GroupState, Outcome, Step, Talk
+from fleetcast.campaign.states import CampaignState, DeviceState, GroupState, Outcome, Step, Talk
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import Plan
@@ -57,7 +57,7 @@ class State:
         self.asked_singly = [0] * len(groups)
         """By group: devices that are asked for their status by unicast, and did not answer or give up yet."""
         for planned, device in zip(plan.devices, devices, strict=True):
-            self.asked_singly[planned.group] += device.aside is Aside.STATUS
+            self.asked_singly[planned.group] += device.asked_singly
         for i, device in enumerate(devices):
             self.counts[device.outcome][device.step] += 1
             self._index_device(i, device)
@@ -72,9 +72,8 @@ class State:
             self.counts[old.outcome][old.step] -= 1
             self.counts[device.outcome][device.step] += 1
             self.undoing += bool(device.undo) - bool(old.undo)
-            if device.aside is not old.aside:
-                asked = (device.aside is Aside.STATUS) - (old.aside is Aside.STATUS)
-                self.asked_singly[self.plan.devices[i].group] += asked
+            if device.aside is not old.aside or device.resumes is not old.resumes:
+                self.asked_singly[self.plan.devices[i].group] += device.asked_singly - old.asked_singly
             if old.effect and old.effect != device.effect:
                 self.effects.pop(old.effect, None)
             self.devices[i] = device

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 from fleetcast.errors import Invalid
 from fleetcast.planning.facts import Group, Profile
+from fleetcast.planning.plan import PlannedGroup
 from fleetcast.planning.refusals import PlanRefused
 from fleetcast.radio.airtime import PHY_OVERHEAD_BYTES, downlink_airtime_us
 from fleetcast.radio.band import Band, Direction, UnknownDataRate
@@ -41,7 +42,7 @@ class GroupAir:
     @property
     def sub_band_label(self) -> str:
         """How the sub-band is called in plans: its letter, or its edges."""
-        return self.sub_band.name or f"{self.sub_band.min_hz}-{self.sub_band.max_hz}"
+        return _label(self.sub_band)
 
     @property
     def status_request_airtime_us(self) -> int:
@@ -81,6 +82,16 @@ def group_air(group: Group) -> GroupAir:
     return GroupAir(group, band, sub_band, rate.modulation)
 
 
+def in_sub_band(planned: PlannedGroup, frequency_hz: int) -> bool:
+    """Whether a frequency lies in the sub-band that a group was planned for."""
+    try:
+        band = catalog.band(planned.band)
+        modulation = band.data_rate(planned.data_rate, Direction.DOWNLINK).modulation
+        return _label(sub_band_of(band, frequency_hz, modulation.occupied_bandwidth_hz)) == planned.sub_band
+    except Invalid:
+        return False
+
+
 def link_speed(band: Band, uplink_dr: int | None) -> float | None:
     """Bits a second of the fastest downlink that a device allows which is heard at this data rate; None: unknown."""
     if uplink_dr is None:
@@ -90,6 +101,10 @@ def link_speed(band: Band, uplink_dr: int | None) -> float | None:
         return bit_rate(band.data_rate(downlink_dr, Direction.DOWNLINK).modulation)
     except Invalid:
         return None
+
+
+def _label(sub_band: SubBand) -> str:
+    return sub_band.name or f"{sub_band.min_hz}-{sub_band.max_hz}"
 
 
 def bit_rate(modulation: Modulation) -> float:
