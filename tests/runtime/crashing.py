@@ -73,9 +73,19 @@ class Journey:
     rebuilt: list[bytes | None] = field(default_factory=list)
     """What each device of the world rebuilt, at the end."""
 
-    async def run(self, campaign: int, *, die_after: int, longest_s: float = 60.0) -> bool:
+    def live(self, campaign: int, *, die_after: int, longest_s: float = 60.0) -> bool:
         """Run a worker until the campaign is over (True), or the process dies (False)."""
         database = dying(self.url, die_after)
+        try:
+            over = asyncio.run(self._life(database, campaign, longest_s))
+        finally:
+            # By now no thread is at work any more.
+            database.close()
+            self._let_leases_run_out()
+        self.crashes += not over
+        return over
+
+    async def _life(self, database: DyingDatabase, campaign: int, longest_s: float) -> bool:
         clock = AcceleratedClock(self.now)
         running = worker(database, clock, self.directory, self.networks, **(self.options or {}))
         try:
@@ -91,7 +101,6 @@ class Journey:
                         await running.stop()
                         return True
                 starting.cancel()
-            self.crashes += 1
             return False
         finally:
             self.now = clock.now()
@@ -100,8 +109,6 @@ class Journey:
                 if made._log is not None:
                     made._log.close()
                     made._log = made.world = None
-            database.close()
-            self._let_leases_run_out()
 
     def _let_leases_run_out(self) -> None:
         """In real time that takes seconds, in accelerated time for ever."""
@@ -126,7 +133,6 @@ async def _kill() -> None:
         for task in others:
             task.cancel()
         await asyncio.wait(others, timeout=0.5)
-    await asyncio.get_running_loop().shutdown_default_executor()
 
 
 def inputs(directory: Path) -> list[tuple[int, str, dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fleetcast.clock import AcceleratedClock, pause
 from fleetcast.instants import from_datetime, to_datetime
 from fleetcast.store import tables
 from fleetcast.store.database import Database, DatabaseUnavailable
+from fleetcast.store.latest import latest_instant
 from tests.runtime.crashing import inputs, multicast_payloads
 from tests.runtime.deployment import (
     FILE,
@@ -189,3 +191,24 @@ class Gone(Database):
     def _check(self) -> None:
         if self.gone:
             raise DatabaseUnavailable("tests", "it was taken away")
+
+
+def test_how_late_it_was_is_found_again_after_a_restart(database: Database, tmp_path: Path) -> None:
+    with database.read() as link:
+        assert latest_instant(link) is None
+    fleet = populate(database, 2, data=FILE[:100])
+
+    async def run() -> tuple[int, datetime]:
+        clock = AcceleratedClock(to_datetime(START))
+        running = worker(database, clock, tmp_path, Networks())
+        campaign = start_campaign(database, fleet, START, data=FILE[:100])
+        await running.start()
+        await asyncio.wait_for(until_over(database, campaign), 60)
+        await running.stop()
+        return campaign, clock.now()
+
+    _, ended = asyncio.run(run())
+    with database.read() as link:
+        latest = latest_instant(link)
+    assert latest is not None
+    assert from_datetime(ended) - 3_600_000 < latest <= from_datetime(ended)
