@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-_SETTINGS = (
+_FOR_TESTS = (
     "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=64MB",
     "log_min_messages=error", "wal_level=minimal", "max_wal_senders=0", "autovacuum_naptime=10min",
 )  # fmt: skip
@@ -28,8 +28,8 @@ def _directory_of_binaries() -> Path | None:
 class PostgreSQL:
     """One cluster, owned by the tests."""
 
-    def __init__(self) -> None:
-        """Make and start it; raises RuntimeError where PostgreSQL isn't installed."""
+    def __init__(self, *, durable: bool = False) -> None:
+        """Make and start it, `durable` as it is run in earnest; raises RuntimeError where it isn't installed."""
         binaries = _directory_of_binaries()
         if binaries is None:
             raise RuntimeError("the tests need PostgreSQL: run scripts/set_up as root, or install it (initdb, pg_ctl)")
@@ -38,6 +38,7 @@ class PostgreSQL:
         if os.getuid() == 0:
             shutil.chown(self.directory, "postgres", "postgres")
         self._data = self.directory / "data"
+        self._settings = () if durable else _FOR_TESTS
         self.port = _free_port()
         self._run(
             "initdb", "--pgdata", str(self._data), "--username", "fleetcast", "--auth", "trust", "--no-sync",
@@ -51,7 +52,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = (*_SETTINGS, f"port={self.port}", "listen_addresses=127.0.0.1",
+        settings = (*self._settings, f"port={self.port}", "listen_addresses=127.0.0.1",
                     f"unix_socket_directories={self.directory}")  # fmt: skip
         options = " ".join(f"-c {each}" for each in settings)
         log = self.directory / "log"

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    Integer,
     Table,
     create_engine,
     event,
@@ -245,6 +246,36 @@ def _upsert(table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str
     if others:
         return insert.on_conflict_do_update(index_elements=list(key), set_=others)
     return insert.on_conflict_do_nothing(index_elements=list(key))
+
+
+def update_many(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], *, key: int
+) -> int:
+    """Give rows new values, 500 at a time, by the quickest way of each driver; how many rows there were.
+
+    Each row is the values of `columns`, of which the last `key` name the row. Columns are integers and texts.
+    """
+    statement, changed = _update_many(table, connection.dialect.name, columns, key), 0
+    for start in range(0, len(rows), BATCH):
+        batch: Any = list(rows[start : start + BATCH])
+        if connection.dialect.name == "postgresql":
+            batch = tuple([list(column) for column in zip(*batch, strict=True)])
+        changed += connection.exec_driver_sql(statement, batch).rowcount
+    return changed
+
+
+@lru_cache(maxsize=64)
+def _update_many(table: Table, dialect: str, columns: tuple[str, ...], key: int) -> str:
+    values, keys = columns[:-key], columns[-key:]
+    if dialect == "sqlite":
+        new, same = ", ".join(f"{each} = ?" for each in values), " AND ".join(f"{each} = ?" for each in keys)
+        return f"UPDATE {table.name} SET {new} WHERE {same}"  # noqa: S608 - names of the schema
+    # One statement with a column of values in each parameter: the server reads it once, not once a row.
+    types = ["bigint[]" if isinstance(table.c[each].type, Integer) else "text[]" for each in columns]
+    given = ", ".join(f"%b::{each}" for each in types)
+    new = ", ".join(f"{each} = given.{each}" for each in values)
+    same = " AND ".join(f"{table.name}.{each} = given.{each}" for each in keys)
+    return f"UPDATE {table.name} SET {new} FROM unnest({given}) AS given({', '.join(columns)}) WHERE {same}"  # noqa: S608
 
 
 def _parsed(url: str) -> URL:

@@ -42,6 +42,7 @@ class NotStored(TypeError):
 
 
 _AS_IT_IS: Final = Shape()
+_YES_OR_NO: Final = Shape(None, bool)
 _OCTETS: Final = Shape(
     lambda value: b2a_base64(value, newline=False).decode(), lambda text: a2b_base64(text, strict_mode=True)
 )
@@ -66,8 +67,10 @@ class _Deriving:
 
     def _derive(self, hint: Any) -> Shape:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-        if hint in (int, str, bool, float, type(None)) or origin is Literal:
+        if hint in (int, str, float, type(None)) or origin is Literal:
             return _AS_IT_IS
+        if hint is bool:
+            return _YES_OR_NO
         if origin in (Union, types.UnionType):
             return self._union(arguments)
         if origin is tuple and arguments[-1] is Ellipsis:

@@ -6,7 +6,7 @@ Every save proves the fence first: whoever lost the campaign changes nothing. Th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from fleetcast.errors import Conflict, NotFound
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import Plan
-from fleetcast.store.database import BATCH, upsert
+from fleetcast.store.database import BATCH, update_many, upsert
 from fleetcast.store.state_codec import CAMPAIGN, DEVICE, GROUP, dump_plan, load_plan
 from fleetcast.store.tables import (
     campaign,
@@ -237,31 +237,55 @@ def campaign_columns(state: CampaignState | None, shown: Shown | None) -> dict[s
 def save_devices(
     connection: Connection, campaign_id: int, parts: Parts, changed: Mapping[int, DeviceState], now: InstantMs
 ) -> None:
-    """Write the devices that changed, by their index in the plan."""
+    """Write the devices that changed, by their index in the plan; those that aren't there yet are put in."""
+    rows = [(*_columns_of(state, now), campaign_id, i) for i, state in sorted(changed.items())]
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        if update_many(connection, campaign_device, _SAVED, batch, key=2) != len(batch):
+            _put_devices(connection, parts, batch)
+
+
+_SAVED = (
+    "state", "step", "outcome", "talk", "done", "cause", "detail", "missing", "heard_at", "firmware_before",
+    "firmware_after", "changed_at", "campaign_id", "n",
+)  # fmt: skip
+
+
+def _columns_of(state: DeviceState, now: InstantMs) -> tuple[Any, ...]:
+    """The values of `_SAVED`, less the row's own name."""
+    failure = state.failure
+    return (
+        DEVICE.dump(state),
+        int(state.step),
+        int(state.outcome),
+        int(state.talk),
+        int(state.done),
+        None if failure is None else failure.cause.value,
+        None if failure is None else failure.detail,
+        None if state.missing < 0 else state.missing,
+        state.heard_at or None,
+        None if state.firmware_before < 0 else state.firmware_before,
+        None if state.firmware_after < 0 else state.firmware_after,
+        now,
+    )
+
+
+def _put_devices(connection: Connection, parts: Parts, rows: Sequence[tuple[Any, ...]]) -> None:
     planned, ids, subscriber_id = parts.plan.devices, parts.device_ids, parts.subscriber_id
-    rows = [
-        {
-            "campaign_id": campaign_id,
-            "n": i,
-            "device_id": ids[i],
-            "subscriber_id": subscriber_id,
-            "group_n": planned[i].group,
-            "state": DEVICE.dump(state),
-            "step": int(state.step),
-            "outcome": int(state.outcome),
-            "talk": int(state.talk),
-            "done": int(state.done),
-            "cause": None if state.failure is None else state.failure.cause.value,
-            "detail": None if state.failure is None else state.failure.detail,
-            "missing": None if state.missing < 0 else state.missing,
-            "heard_at": state.heard_at or None,
-            "firmware_before": None if state.firmware_before < 0 else state.firmware_before,
-            "firmware_after": None if state.firmware_after < 0 else state.firmware_after,
-            "changed_at": now,
-        }
-        for i, state in sorted(changed.items())
-    ]
-    upsert(connection, campaign_device, rows, key=("campaign_id", "n"))
+    upsert(
+        connection,
+        campaign_device,
+        [
+            {
+                **dict(zip(_SAVED, row, strict=True)),
+                "device_id": ids[row[-1]],
+                "subscriber_id": subscriber_id,
+                "group_n": planned[row[-1]].group,
+            }
+            for row in rows
+        ],
+        key=("campaign_id", "n"),
+    )
 
 
 def save_groups(
