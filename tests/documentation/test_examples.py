@@ -1,7 +1,9 @@
 """The examples in README and docs do what they say.
 
-Blocks marked `console` hold commands after `$ ` and what they print; `...` stands for anything. FLEETCAST_COMMAND names
-another installation to run them with (CI: one made by a plain `pip install .`).
+Blocks marked `console` hold commands after `$ ` and what they print; `...` stands for anything. In `console about` the
+figures may be others; in `console refused` the command is refused, and its complaint is shown. A block marked
+`toml NAME` is saved under that name first. FLEETCAST_COMMAND names another installation to run them with (CI: one made
+by a plain `pip install .`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ class Example:
 
     command: str
     output: str
+    kind: str = ""
+    """What stands behind `console`."""
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -36,12 +40,27 @@ def blocks(page: Path, language: str) -> Iterator[str]:
 
 
 def examples(page: Path) -> list[Example]:
-    found = []
-    for block in blocks(page, "console"):
-        for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = entry.partition("\n")
-            found.append(Example(command, output))
+    found: list[Example] = []
+    for kind in ("", "about", "refused"):
+        for block in blocks(page, f"console {kind}".strip()):
+            found += examples_in(block, kind)
     return found
+
+
+def examples_in(block: str, kind: str) -> Iterator[Example]:
+    for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, output = entry.partition("\n")
+        yield Example(command, output, kind)
+
+
+def steps(page: Path) -> Iterator[Example | tuple[str, str]]:
+    """The examples of a page and the files it has people save (name and content), in its order."""
+    fences = re.compile(r"^```(console|toml) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    for language, rest, block in fences.findall(page.read_text(encoding="utf-8")):
+        if language == "console":
+            yield from examples_in(block, rest)
+        elif rest:
+            yield rest, block
 
 
 PAGES_WITH_EXAMPLES = [page for page in PAGES if examples(page)]
@@ -72,17 +91,37 @@ def lines_of(text: str) -> list[str]:
 
 def agrees(shown: str, printed: str) -> bool:
     """Whether what was printed is what is shown; `...` stands for anything."""
-    pattern = ".*".join(re.escape(part) for part in "\n".join(lines_of(shown)).split("..."))
+    pattern = ".*".join(re.escape(part) for part in re.split(r"\.{3}(?!\.)", "\n".join(lines_of(shown))))
     return re.fullmatch(pattern, "\n".join(lines_of(printed)), re.DOTALL) is not None
+
+
+def without_figures(text: str) -> str:
+    """The text with every figure and duration alike, and laid out alike."""
+    text = re.sub(r"\d+ (?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)?", "TIME", text)
+    text = re.sub(r"\d+(?:\.\d+)?(?!\w)", "N", text)
+    text = re.sub(r"\s+", " ", re.sub("─+", "─", text)).strip()
+    return re.sub(r"(?: ?\.\.\. ?)+", "...", text)
+
+
+def test_figures_may_differ_where_a_page_says_so_and_nothing_else_may() -> None:
+    shown = "5 failed   after 3 h 07 min\n...\nend"
+    assert agrees(without_figures(shown), without_figures("12 failed after 59 s\nmore\nend\n"))
+    assert not agrees(without_figures(shown), without_figures("12 passed after 59 s\nmore\nend\n"))
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_prints_what_the_page_shows(page: Path, workplace: Path) -> None:
-    for example in examples(page):
-        ended = run(example.command, workplace)
-        assert ended.returncode == 0, (example.command, ended.stderr)
-        assert ended.stderr == "", example.command
-        assert agrees(example.output, ended.stdout), f"{example.command} printed:\n{ended.stdout}"
+    for step in steps(page):
+        if isinstance(step, tuple):
+            (workplace / step[0]).write_text(step[1])
+            continue
+        ended = run(step.command, workplace)
+        refused = step.kind == "refused"
+        assert ended.returncode == (2 if refused else 0), (step.command, ended.stderr)
+        said, elsewhere = (ended.stderr, ended.stdout) if refused else (ended.stdout, ended.stderr)
+        assert elsewhere == "", step.command
+        written = without_figures if step.kind == "about" else str
+        assert agrees(written(step.output), written(said)), f"{step.command} printed:\n{said}"
 
 
 def test_the_readme_has_examples_of_every_command_that_users_meet_first() -> None:
