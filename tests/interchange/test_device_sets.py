@@ -22,8 +22,10 @@ def test_bad_rows_are_named_with_every_name_that_is_none() -> None:
     assert complaints(data) == [
         "line 1, column C: the devices are missing: write their DevEUIs with semicolons between them",
         "line 2, column A: the name is missing",
-        "line 3, column C: '1', '2', '3' and 1 more: not a DevEUI; write 16 hex digits each, "
-        "with semicolons between them",
+        (
+            "line 3, column C: '1', '2', '3' and 1 more: not a DevEUI; write 16 hex digits each, "
+            "with semicolons between them"
+        ),
         "line 5, column A: the set 'East' stands in line 4 already",
     ]
 

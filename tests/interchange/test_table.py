@@ -35,8 +35,10 @@ def test_a_field_in_quotes_may_go_over_lines_and_the_next_row_keeps_its_number()
 def test_one_lost_quote_does_not_hide_the_rows_behind_it() -> None:
     rows, complaints = read(b'a,"b\nc,d\ne,f"g\nh,i\n')
     assert complaints == [
-        "line 1, column B: a quotation mark inside a field: put the whole field in quotation marks "
-        'and write it twice, ""',
+        (
+            "line 1, column B: a quotation mark inside a field: put the whole field in quotation marks "
+            'and write it twice, ""'
+        ),
         "line 3, column B: a quotation mark is never closed",
     ]
     assert [line for line, _ in rows] == [2, 4]
