@@ -106,12 +106,27 @@ def postgresql() -> Iterator[PostgreSQL]:
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql: PostgreSQL) -> PostgresqlDatabases:
+    """Makes PostgreSQL databases."""
+    return PostgresqlDatabases(postgresql)
+
+
+@pytest.fixture
+def shared_url(postgresql_databases: PostgresqlDatabases) -> Iterator[str]:
+    """A new PostgreSQL database with the newest schema: for tests of what several processes share."""
+    url = postgresql_databases.new()
+    yield url
+    postgresql_databases.drop(url)
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Databases:
     """Makes databases: first SQLite's, then PostgreSQL's."""
     if request.param == "sqlite":
         return SqliteDatabases(tmp_path_factory.mktemp("databases"))
-    return PostgresqlDatabases(request.getfixturevalue("postgresql"))
+    made: PostgresqlDatabases = request.getfixturevalue("postgresql_databases")
+    return made
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _FOR_TESTS = (
-    "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=64MB",
+    "fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=64MB",
     "log_min_messages=error", "wal_level=minimal", "max_wal_senders=0", "autovacuum_naptime=10min",
 )  # fmt: skip
 
