@@ -88,7 +88,14 @@ def begin(plan: Plan) -> State:
         )
         for group in plan.groups
     ]
-    return State(plan, campaign, devices, groups)
+    state = State(plan, campaign, devices, groups)
+    # Whoever is set up already needs no request for it, and so no first contact either.
+    draft = Draft(state, plan.start)
+    for i, planned in enumerate(plan.devices):
+        if planned.group_set_up:
+            flow.settle(draft, i)
+    state.apply(draft.changes)
+    return state
 
 
 def next_deadline(state: State) -> InstantMs | None:

@@ -59,33 +59,44 @@ def arm_again(draft: Draft, g: int) -> bool:
     if not needy or draft.now >= latest:
         return False
     arm(draft, g, latest)
-    _tell_again(draft, g, needy)
+    _tell_again(draft, g)
     return True
 
 
 def move_start(draft: Draft, g: int, latest: InstantMs) -> None:
     """The start has come and too few were told: settle a later one, and tell everyone again."""
     arm(draft, g, latest)
-    devices = [i for i in draft.state.members[g] if status_rounds.receives(draft.device(i))]
-    _tell_again(draft, g, devices)
-    for i in devices:
-        draft.edit(i).session = 0  # nothing was sent in the session that it knew of
+    _tell_again(draft, g)
 
 
-def _tell_again(draft: Draft, g: int, devices: list[int]) -> None:
-    group = draft.group(g)
+def _tell_again(draft: Draft, g: int) -> None:
+    group = draft.edit_group(g)
     dev_eui = draft.planned_group(g).dev_eui
     draft.note(RecordKind.GROUP, dev_eui, f"class session {group.session} is being set up")
-    # An answer to a request for the session before says nothing of this one.
-    asked = [i for i in draft.state.members[g] if _was_asked(draft.device(i))]
-    for i in (*devices, *asked):
+    group.telling = 0
+    draft.edit_campaign().due = draft.now
+
+
+def tell_some(draft: Draft, g: int, most: int) -> bool:
+    """Have the next of a group's devices told of its new class session, at most so many; whether others are left."""
+    group, members = draft.edit_group(g), draft.state.members[g]
+    first = group.telling
+    group.telling = first + most if first + most < len(members) else -1
+    for i in members[first : first + most]:
+        device = draft.device(i)
+        # An answer to a request for the session before says nothing of this one.
+        if not (status_rounds.receives(device) and device.session < group.session) and not _was_asked(device):
+            continue
         device = draft.edit(i)
         quiet(device)
         device.done &= ~Done.SESSION_SET
         device.session_start_asked = 0
         device.step, device.aside = Step.MC_SESSION, Aside.NONE
+        if not group.ledger.on_air:
+            device.session = 0  # nothing was sent in the session that it knew of
         if draft.planned(i).class_c_for_good:
             device.due = max(draft.now + exchange.RETRY_AFTER_MS, requests.reachable_from(draft, i))
+    return group.telling >= 0
 
 
 def _was_asked(device: DeviceState) -> bool:

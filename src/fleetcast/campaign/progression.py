@@ -44,6 +44,13 @@ def _step(draft: Draft) -> bool:
         return False
     if campaign.status not in (Status.RUNNING, Status.PAUSED) or campaign.stage == 0:
         return False
+    if campaign.rouse >= 0 and campaign.status is Status.RUNNING:
+        return _rouse(draft)
+    for g in range(len(draft.plan.groups)):
+        if draft.group(g).telling >= 0:
+            more = group_sessions.tell_some(draft, g, SLICE)
+            draft.edit_campaign().due = draft.now
+            return not more
     if campaign.closing:
         return _close(draft)
     if campaign.sweep >= 0:
@@ -102,10 +109,20 @@ def _begin_stage(draft: Draft, number: int) -> None:
             if draft.group(g).mode is not Mode.REFUSED:
                 group_sessions.arm(draft, g, _latest_start(draft))
     if stage in LAST_STEP or stage is Stage.FURTHER_ROUNDS:
-        for i, planned in enumerate(draft.plan.devices):
-            if planned.class_c_for_good and draft.device(i).talk is Talk.WAITING:
-                flow.settle(draft, i)
-                exchange.opportunity(draft, i)
+        campaign.rouse = 0
+
+
+def _rouse(draft: Draft) -> bool:
+    """Devices that need no uplink first are told what the stage begins with: a slice of them."""
+    first, devices = draft.campaign.rouse, draft.plan.devices
+    end = min(first + SLICE, len(devices))
+    for i in range(first, end):
+        if devices[i].class_c_for_good and draft.device(i).talk is Talk.WAITING:
+            flow.settle(draft, i)
+            exchange.opportunity(draft, i)
+    campaign = draft.edit_campaign()
+    campaign.rouse, campaign.due = (end, draft.now) if end < len(devices) else (-1, campaign.due)
+    return campaign.rouse < 0
 
 
 def _latest_start(draft: Draft) -> InstantMs:
@@ -360,8 +377,15 @@ def _close(draft: Draft) -> bool:
     if succeeded < draft.plan.needed or succeeded == 0:
         _fail_campaign(draft, f"{succeeded} of {len(draft.plan.devices)} devices succeeded, below the threshold")
         return True
-    _make_final(draft)
-    cleanup.close(draft, draft.edit_campaign(), Status.SUCCEEDED)
+    first, devices = max(campaign.sweep, 0), len(draft.plan.devices)
+    end = min(first + SLICE, devices)
+    _make_final(draft, first, end)
+    campaign = draft.edit_campaign()
+    if end < devices:
+        campaign.sweep, campaign.due = end, draft.now
+        return False
+    campaign.sweep = -1
+    cleanup.close(draft, campaign, Status.SUCCEEDED)
     return False
 
 
@@ -369,8 +393,8 @@ def _fail_campaign(draft: Draft, why: str) -> None:
     cleanup.begin(draft, Status.FAILED, why)
 
 
-def _make_final(draft: Draft) -> None:
-    for i in range(len(draft.plan.devices)):
+def _make_final(draft: Draft, first: int, end: int) -> None:
+    for i in range(first, end):
         device = draft.device(i)
         if device.outcome is Outcome.BEHIND and device.failure is not None:
             draft.fail(i, device.failure.cause, device.failure.detail)
@@ -385,12 +409,12 @@ def _clean_up(draft: Draft) -> bool:
     if campaign.sweep >= 0:
         end = min(campaign.sweep + SLICE, devices)
         cleanup.sweep(draft, campaign.sweep, end)
+        _make_final(draft, campaign.sweep, end)
         campaign = draft.edit_campaign()
         campaign.sweep = end if end < devices else -1
         if campaign.sweep >= 0:
             campaign.due = draft.now
             return False
-        _make_final(draft)
         return True
     if cleanup.may_end(draft):
         cleanup.end(draft)

@@ -295,6 +295,8 @@ class GroupState(_Part):
     share: float = 1.0
     finish: str = ""
     """Why its transfer ended."""
+    telling: int = -1
+    """Next of its devices that is to be told of a new class session, by its place among them; -1: none."""
 
 
 @dataclass(slots=True)
@@ -335,6 +337,8 @@ class CampaignState(_Part):
     unicast_after: tuple[InstantMs, ...] = ()
     """By connection: when the next unicast may go."""
     lost_connections: frozenset[str] = frozenset()
+    rouse: int = -1
+    """Next device that needs no uplink to be told what a stage begins with; -1: none."""
 
 
 for _part in (DeviceState, GroupState, CampaignState):
