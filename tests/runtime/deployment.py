@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ from fleetcast.planning.planner import make_plan
 from fleetcast.planning.policy import Policy, Setup
 from fleetcast.planning.request import CampaignRequest
 from fleetcast.protocol.packages import Package
+from fleetcast.runtime.vault_keys import VaultKeys
 from fleetcast.runtime.worker import Worker, WorkerOptions
 from fleetcast.secret import Secret
 from fleetcast.simulator.chance import key
 from fleetcast.simulator.connector import KIND, SimulatedNetwork
 from fleetcast.store import inbox, running_campaigns, tables
 from fleetcast.store.database import Database
+from fleetcast.store.key_encryption import KeyEncryptionKeys
+from fleetcast.store.key_vault import KeyKind, KeyVault
 
 START: InstantMs = 1_767_225_600_000
 """2026-01-01 00:00 UTC."""
@@ -40,25 +43,12 @@ FILE = bytes((7 * i + i // 251) % 256 for i in range(600))
 _HISTORY = {"created_at": START, "changed_at": START, "revision": 1}
 
 
-@dataclass(frozen=True)
-class TestKeys:
-    """Keys that follow from the row's number."""
+VAULT = KeyVault(KeyEncryptionKeys.of(Secret(bytes(range(32)))))
 
-    __test__ = False
-    failing: list[bool] = field(default_factory=lambda: [False])
 
-    def root_key(self, device_id: int) -> Secret:
-        return Secret(key(1, "root", device_id))
-
-    def root_keys(self, device_ids: Sequence[int]) -> Mapping[int, Secret]:
-        return {each: self.root_key(each) for each in device_ids}
-
-    def mc_key(self, multicast_group_id: int) -> Secret:
-        return Secret(key(1, "mc", multicast_group_id))
-
-    def connection_secrets(self, connection_id: int) -> Mapping[str, Secret]:
-        assert connection_id
-        return {}
+def keys_of(database: Database) -> VaultKeys:
+    """The way to the keys that `populate` has put into the vault."""
+    return VaultKeys(database, VAULT)
 
 
 @dataclass(frozen=True)
@@ -118,6 +108,9 @@ def populate(
             tables.file, subscriber_id=subscriber, name="new", kind="firmware", size_bytes=len(data), sha256=digest,
             version=NEW_VERSION, device_profile_id=profile, uploaded_at=START, **_HISTORY,
         )  # fmt: skip
+        roots = {number: Secret(key(1, "root", number)) for number in numbers.values()}
+        VAULT.put_many(link, subscriber, KeyKind.ROOT_KEY, roots, START)
+        VAULT.put(link, subscriber, KeyKind.MC_KEY, group, Secret(key(1, "McKey", group)), START)
         link.execute(
             insert(tables.file_content),
             [
@@ -226,7 +219,7 @@ class Networks:
 def worker(database: Database, clock: WorkingClock, directory: Path, networks: Networks, **options: Any) -> Worker:
     """A worker in a hurry."""
     quick: dict[str, Any] = {"claim_s": 0.05, "look_s": 0.2, "first_pause_s": 0.01} | options
-    return Worker(database, clock, TestKeys(), WorkerOptions(directory=directory, **quick), networks.kinds)
+    return Worker(database, clock, keys_of(database), WorkerOptions(directory=directory, **quick), networks.kinds)
 
 
 def status(database: Database, campaign: int) -> str:

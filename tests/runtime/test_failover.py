@@ -131,7 +131,6 @@ def test_killed_and_frozen_owners_lose_the_campaign_and_do_no_harm(shared: str, 
             assert len(sent_by(tmp_path, frozen.pid, woken_at)) <= 1, "a woken owner sent more than what it was at"
             assert owner_pid(database, campaign) == (heir.pid, fence + 1)
             other, spare = heir, frozen
-        wait_until(lambda: sent_by(tmp_path, other.pid, 0), 60)
         if FREEZES:
             wait_until(lambda: status(database, campaign) in ("SUCCEEDED", "FAILED", "STOPPED"), 600)
             assert status(database, campaign) == "SUCCEEDED"

@@ -24,7 +24,7 @@ from fleetcast.instants import to_datetime
 from fleetcast.runtime.worker import Worker, WorkerOptions
 from fleetcast.simulator.connector import KIND, SimulatedNetwork
 from fleetcast.store.database import Database
-from tests.runtime.deployment import START, TestKeys
+from tests.runtime.deployment import START, keys_of
 
 
 class SharedClock(SystemClock):
@@ -87,7 +87,8 @@ async def main(url: str, folder: Path, role: str, began: float, factor: float) -
     kinds = {"simulated": replace(KIND, connect=connect)}
     hosts = role == "network"
     options = WorkerOptions(directory=folder / "net", owns_campaigns=not hosts, listens=hosts, parts=role)
-    worker = Worker(Database.open(url), SharedClock(began, factor), TestKeys(), options, kinds)
+    database = Database.open(url)
+    worker = Worker(database, SharedClock(began, factor), keys_of(database), options, kinds)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await worker.start()

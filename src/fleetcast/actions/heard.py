@@ -127,7 +127,7 @@ class _Batch:
     def take(self, batch: Sequence[port.Heard]) -> Taken:
         """Sort the batch, then write what it means."""
         named = {each.dev_eui for each in batch if isinstance(each, port.Uplink | port.Joined | port.SessionReset)}
-        self._devices = listening.find(self._connection, self._where.connection_id, sorted(named))
+        self._devices = listening.find(self._connection, self._where.connection_id, sorted(named), to_save=True)
         profiles = {each.profile_id for each in self._devices.values() if each.profile_id is not None}
         self._ports = listening.ports(self._connection, profiles) if profiles else {}
         for each in batch:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
@@ -60,8 +60,21 @@ class Ports:
     firmware_version: str
 
 
-def find(connection: Connection, connection_id: int, dev_euis: Iterable[str]) -> dict[DevEui, Listened]:
-    """Those of these devices that are registered on a network connection and active."""
+def find(
+    connection: Connection, connection_id: int, dev_euis: Iterable[str], *, to_save: bool = False
+) -> dict[DevEui, Listened]:
+    """Those of these devices that are registered on a network connection and active.
+
+    `to_save`: whoever else would learn something about them at the same time waits until this transaction is over.
+    """
+    wanted = list(dev_euis)
+    if to_save and connection.dialect.name == "postgresql":
+        registered = select(device.c.id).where(
+            device.c.connection_id == connection_id,
+            device.c.archived_at.is_(None),
+            device.c.dev_eui.in_(bindparam("named", expanding=True)),
+        )
+        _lock(connection, registered, wanted)
     columns = [device_facts.c[name] for name in _FACTS]
     statement = (
         select(
@@ -75,11 +88,13 @@ def find(connection: Connection, connection_id: int, dev_euis: Iterable[str]) ->
             device.c.dev_eui.in_(bindparam("named", expanding=True)),
         )
     )  # fmt: skip
-    return _listened(connection, statement, dev_euis)
+    return _listened(connection, statement, wanted)
 
 
 def find_by_id(connection: Connection, device_ids: Sequence[int]) -> dict[int, Listened]:
-    """Devices by their number, archived or not."""
+    """Devices by their number, archived or not, to be saved: nobody else learns about them meanwhile."""
+    if connection.dialect.name == "postgresql":
+        _lock(connection, select(device.c.id).where(device.c.id.in_(bindparam("named", expanding=True))), device_ids)
     columns = [device_facts.c[name] for name in _FACTS]
     statement = (
         select(
@@ -90,6 +105,17 @@ def find_by_id(connection: Connection, device_ids: Sequence[int]) -> dict[int, L
         .where(device.c.id.in_(bindparam("named", expanding=True)))
     )  # fmt: skip
     return {each.device_id: each for each in _listened(connection, statement, device_ids).values()}
+
+
+def _lock(connection: Connection, registered: Select[tuple[int]], names: Sequence[object]) -> None:
+    """Facts are read, altered and written whole: two writers at once would undo each other's work."""
+    statement = (
+        select(device_facts.c.device_id)
+        .where(device_facts.c.device_id.in_(registered))
+        .order_by(device_facts.c.device_id)  # all in one order, so that nobody waits in a circle
+        .with_for_update()
+    )
+    connection.execute(statement, {"named": list(names)})
 
 
 def _listened(connection: Connection, statement: Any, names: Iterable[object]) -> dict[DevEui, Listened]:
