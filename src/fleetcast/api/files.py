@@ -1,0 +1,168 @@
+"""/files: what is sent to devices, or a version that they run."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from fleetcast.actions import files as actions
+from fleetcast.actions.files import FILES, File
+from fleetcast.api.body_limit import BodyTooLarge
+from fleetcast.api.fields import Instant, Kept, Name, PathId, RowId, Schema, Text, Version, Whole, example
+from fleetcast.api.lists import Listed, PageOf
+from fleetcast.api.objects import Patch, patched, shown
+from fleetcast.api.parts import MEGABYTE, OnceOnly, Revision, TheParts, Who, mark
+from fleetcast.queries import fleet
+
+router = APIRouter(prefix="/files", tags=["files"])
+
+
+class FileFields(Schema):
+    """What people say of a file."""
+
+    name: Name
+    description: Text = ""
+    kind: Literal["binary", "firmware", "delta firmware"]
+    device_profile_id: RowId | None = None
+    """Whom it suits: must be given for firmware; a binary without one suits any device."""
+    time_tolerance_s: Whole | None = None
+    """Overrides the profile's."""
+    uplink_period_s: Whole | None = None
+    """Overrides the profile's."""
+    fuota_library: Literal["smart delta", "other"] | None = None
+    delta_signing_key_id: RowId | None = None
+
+
+class FileIn(FileFields):
+    """A file, before its content comes. A firmware file may stay without: then it only names a version."""
+
+    version: Version | None = None
+    """The version it brings: must be given for firmware."""
+    base_version: Version | None = None
+    """The version that a delta changes."""
+
+    model_config = example(name="pump 2.1", kind="firmware", version="2.1.0.0", device_profile_id=1)
+
+    def meant(self) -> File:
+        """What the actions take."""
+        return File(**{name: getattr(self, name) for name in FileIn.model_fields})
+
+
+class FileOut(FileFields, Kept):
+    """A file as it stands. Versions are written as its profile's devices write them."""
+
+    version: str | None
+    base_version: str | None
+    size_bytes: int
+    sha256: str | None
+    """Of the content that is sent; none: metadata only."""
+    original_format: str
+    original_name: str
+    uploaded_at: Instant | None
+
+
+class UploadOut(Schema):
+    """What became of an upload."""
+
+    sha256: str
+    size_bytes: int
+    original_format: str
+    remark: str | None
+
+
+@router.get("")
+def listed(parts: TheParts, who: Who, request: Listed) -> PageOf[FileOut]:
+    """The files."""
+    page = fleet.page(parts.database, who, fleet.FILE_LIST, request)
+    items = [shown(FileOut, each.stored, **each.beside) for each in page.items]
+    return PageOf(items=items, total=page.total, next_cursor=page.next_cursor)
+
+
+@router.post("", status_code=201)
+def create(parts: TheParts, who: Who, body: FileIn, once: OnceOnly, response: Response) -> FileOut:
+    """Put a file in; its content follows by PUT /files/{id}/content."""
+    return one(parts, who, FILES.create(parts.database, who, body.meant(), parts.now(), once), response)
+
+
+@router.get("/{id}")
+def one(parts: TheParts, who: Who, row_id: PathId, response: Response) -> FileOut:
+    """One file."""
+    view = fleet.one(parts.database, who, FILES.kind, fleet.FILE_LIST, row_id)
+    mark(response, view.stored.revision)
+    return shown(FileOut, view.stored, **view.beside)
+
+
+@router.patch("/{id}")
+def edit(parts: TheParts, who: Who, row_id: PathId, patch: Patch, revision: Revision, response: Response) -> FileOut:
+    """Change what is said of a file; its content never changes."""
+    stored = FILES.get(parts.database, who, row_id)
+    wanted = patched(FileIn, stored, patch).meant()
+    FILES.edit(parts.database, who, row_id, wanted, stored.revision if revision is None else revision, parts.now())
+    return one(parts, who, row_id, response)
+
+
+@router.put(
+    "/{id}/content",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def upload(
+    parts: TheParts,
+    who: Who,
+    row_id: PathId,
+    request: Request,
+    convert: Annotated[bool, Query(description="Turn Intel HEX, S-records or ELF into what flash holds.")] = False,
+    name: Annotated[str, Query(description="What the file was called.", max_length=200)] = "",
+) -> UploadOut:
+    """Give a file its content, once, as the body of the request."""
+    with tempfile.SpooledTemporaryFile(max_size=MEGABYTE) as kept:
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > parts.most_upload_bytes:
+                raise BodyTooLarge(parts.most_upload_bytes)
+            await asyncio.to_thread(kept.write, part)
+        done = await asyncio.to_thread(
+            actions.upload, parts.database, who, row_id, kept, name, parts.now(), convert=convert
+        )
+    return UploadOut.model_validate(done, from_attributes=True)
+
+
+@router.get(
+    "/{id}/content",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def download(parts: TheParts, who: Who, row_id: PathId) -> StreamingResponse:
+    """The content of a file."""
+    found = fleet.content(parts.database, who, row_id)
+    headers = {
+        "Content-Length": str(found.size_bytes),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+        "ETag": f'"{found.sha256}"',
+    }
+    return StreamingResponse(found.pieces(), media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/{id}/archive")
+def archive(parts: TheParts, who: Who, row_id: PathId, revision: Revision, response: Response) -> FileOut:
+    """Take a file out of use."""
+    FILES.archive(parts.database, who, row_id, revision, parts.now())
+    return one(parts, who, row_id, response)
+
+
+@router.post("/{id}/restore")
+def restore(parts: TheParts, who: Who, row_id: PathId, revision: Revision, response: Response) -> FileOut:
+    """Take a file back into use."""
+    FILES.restore(parts.database, who, row_id, revision, parts.now())
+    return one(parts, who, row_id, response)
