@@ -164,7 +164,7 @@ def soak_over(draft: Draft, i: int) -> None:
         device.done |= Done.HEALTHY
         advance(draft, i)
     else:
-        fail(draft, i, Cause.NOT_HEALTHY, "silent since it reported the new version")
+        draft.fail(i, Cause.NOT_HEALTHY, "silent since it reported the new version")
 
 
 def come_back(draft: Draft, i: int) -> bool:
