@@ -101,7 +101,7 @@ def scenarios(count: int) -> list[tuple[str, Scenario]]:
 
 def _scenario(chance: random.Random, number: int) -> tuple[str, Scenario]:
     pick = chance.choice
-    period = pick([600, 1800, 3600, 7200, 14_400])
+    period = pick([600, 1800, 3600, 3600, 7200])
     low = pick([0.01, 0.05, 0.1])
     kind = pick(["firmware", "firmware", "firmware", "binary"])
     session_class = pick(["C", "C", "C", "B"])
@@ -122,7 +122,7 @@ def _scenario(chance: random.Random, number: int) -> tuple[str, Scenario]:
     if pick([0, 0, 0, 1]):
         campaign.append(f"session_start_after_s = {(retries + 3) * period * (1 if setup == 'pipelined' else 3)}")
     if kind == "firmware" and pick([0, 0, 0, 1]):
-        campaign.append("reboot_after_s = 604800")
+        campaign.append("reboot_after_s = 345600")
     if kind == "firmware" and pick([0, 1]):
         profile.append("reports_version_s = [30, 120]")
     if pick([0, 0, 0, 1]):

@@ -37,7 +37,9 @@ def test_without_loss_everyone_succeeds_and_only_the_first_pass_is_sent() -> Non
     wanted = request(devices=fleet(50, **PERFECT))
     plan = make_plan(wanted, NOW)
     estimate = estimated(wanted)
-    assert estimate.success_share == Band90(1.0, 1.0, 1.0)
+    # But for the few devices that fail for reasons nobody knows before.
+    assert estimate.success_share.median == 1.0
+    assert estimate.success_share.low >= 0.94
     stream = plan.groups[0]
     assert stream.coded_first == 0
     assert estimate.airtime_s.high == pytest.approx(stream.fragments * stream.airtime_us / 1e6)
@@ -87,7 +89,8 @@ def test_long_silent_devices_are_not_expected_to_succeed() -> None:
     silent = [device(number, last_uplink=NOW - 30 * DAY_S * 1000, **PERFECT) for number in range(1, 11)]
     speaking = [device(number, last_uplink=NOW - 1000, **PERFECT) for number in range(11, 101)]
     estimate = estimated(binary(devices=silent + speaking))
-    assert estimate.success_share == Band90(0.9, 0.9, 0.9)
+    assert estimate.success_share.median == estimate.success_share.high == 0.9
+    assert estimate.success_share.low >= 0.86
 
 
 def test_too_little_decoder_memory_costs_success() -> None:

@@ -31,32 +31,38 @@ STAGGER_S: Final = 0.1
 """Between the gateways of a group, which send a frame one after the other."""
 REPORT_S: Final = 0.15
 """From the end of a frame until the next can be handed over and be on the air."""
-REQUEST_BYTES: Final = 14
-"""An ordinary setup request: McGroupSetupReq is longer, session and status requests shorter."""
+JOIN_ACCEPT_BYTES: Final = 33
+"""PHY payload of a join-accept with its channel list (LoRaWAN 1.0.4, 6.2.6)."""
 UPLINK_BYTES: Final = 8
 _HOUR_S: Final = 3600.0
 _KEPT_S: Final = 20.0
-_RX1_POOLS: Final = 2
-"""Networks put their uplink channels, and so RX1, into two sub-bands of the default channels' kind."""
+_CHANNELS: Final = 8
+"""Uplink channels, and so places of RX1, of a common network: the default ones, and others in another sub-band."""
 
 
 class Windows:
     """Airtimes and budgets of a band's receive windows, by uplink data rate."""
 
-    __slots__ = ("band", "rx1_budget_s", "rx2_budget_s", "rx2_s", "rx2_sub_band")
+    __slots__ = ("band", "default_share", "rx1_budget_s", "rx2_budget_s", "rx2_sub_band")
 
     def __init__(self, air: GroupAir) -> None:
         band = self.band = air.band
-        self.rx2_s = _downlink_s(band, band.rx2.dr)
         found = sub_band_of(band, band.rx2.frequency_hz)
         self.rx2_sub_band = found
         self.rx2_budget_s = _budget_s(found.duty_cycle)
         channels = band.default_channels_hz
+        self.default_share = min(len(channels) / _CHANNELS, 1.0)
+        """Of the uplinks: on default channels."""
         self.rx1_budget_s = _budget_s(sub_band_of(band, channels[0]).duty_cycle) if channels else _HOUR_S
 
-    def rx1_s(self, uplink_dr: int | None) -> float:
+    def rx1_s(self, uplink_dr: int | None, payload_bytes: int) -> float:
         """Airtime of a request in RX1; that of RX2 where no such window is known."""
-        return self.rx2_s if uplink_dr is None else _rx1_s(self.band, uplink_dr)
+        phy = PHY_OVERHEAD_BYTES + payload_bytes
+        return self.rx2_s(payload_bytes) if uplink_dr is None else _rx1_s(self.band, uplink_dr, phy)
+
+    def rx2_s(self, payload_bytes: int) -> float:
+        """Airtime of a request in RX2."""
+        return _downlink_s(self.band, self.band.rx2.dr, PHY_OVERHEAD_BYTES + payload_bytes)
 
     def uplink_s(self, uplink_dr: int | None) -> float:
         """Airtime of an ordinary answer."""
@@ -95,7 +101,7 @@ class Gateway:
         self._share = budget_share
         self._streams = streams
         self._sent: deque[tuple[float, float]] = deque()
-        self._rx1 = [_Hour() for _ in range(_RX1_POOLS)]
+        self._rx1 = [_Hour(), _Hour()]
         self._rx2 = _Hour()
 
     def is_sending(self, begin: float, end: float) -> bool:
@@ -153,17 +159,16 @@ def _budget_s(duty_cycle: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _downlink_s(band: Band, dr: int) -> float:
-    modulation = band.data_rate(dr, Direction.DOWNLINK).modulation
-    return downlink_airtime_us(modulation, PHY_OVERHEAD_BYTES + REQUEST_BYTES) / 1e6
+def _downlink_s(band: Band, dr: int, phy_payload_bytes: int) -> float:
+    return downlink_airtime_us(band.data_rate(dr, Direction.DOWNLINK).modulation, phy_payload_bytes) / 1e6
 
 
 @lru_cache(maxsize=1024)
-def _rx1_s(band: Band, uplink_dr: int) -> float:
+def _rx1_s(band: Band, uplink_dr: int, phy_payload_bytes: int) -> float:
     try:
-        return _downlink_s(band, band.rx1_data_rate(uplink_dr))
+        return _downlink_s(band, band.rx1_data_rate(uplink_dr), phy_payload_bytes)
     except Invalid:  # a data rate seen elsewhere: the network answers at that of RX2
-        return _downlink_s(band, band.rx2.dr)
+        return _downlink_s(band, band.rx2.dr, phy_payload_bytes)
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,10 @@ from fleetcast.planning.expectation import Expected, Step
 from fleetcast.planning.trial_air import Gateway
 from fleetcast.planning.trial_dice import Dice
 
+_FARTHER: Final = 0.45
+"""How much a farther gateway adds to reception, beside the nearest: a loss counted over a group's frames is all of
+theirs together, while a request comes from one."""
+
 
 class Talk(IntEnum):
     """The one exchange a device may have under way."""
@@ -47,10 +51,10 @@ class TrialDevice:
 
     __slots__ = (
         "always_open", "armed_for", "aside", "aside_tries", "clock_off", "coded_heard", "counted", "expected",
-        "expected_loss", "extra", "gateways", "grace_stage", "grace_used", "group", "heard", "heard_at",
-        "kept_start", "left", "listening_from", "loss", "missing", "next_heard", "not_before", "number",
-        "outcome", "phase", "received_told", "silent", "since", "step", "talk", "ticket", "told_at",
-        "transferred", "tries", "uncoded_heard", "up", "valid",
+        "expected_loss", "extra", "fails_at", "gateways", "grace_stage", "grace_used", "group", "heard",
+        "heard_at", "kept_start", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
+        "number", "outcome", "phase", "received_told", "silent", "since", "step", "talk", "ticket", "told_at",
+        "transferred", "tries", "uncoded_heard", "unicast_loss", "up", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +66,10 @@ class TrialDevice:
         self.expected_loss = 0.0
         """As the plan has it."""
         self.loss = loss
+        self.unicast_loss = loss ** (1 / (1 + _FARTHER * max(0, len(gateways) - 1)))
+        """Of what one gateway sends to it alone."""
+        self.fails_at = -1
+        """Step at which it fails for a reason that no fact tells; below 0: none."""
         self.up = 1 - uplink_loss
         """Chance that an uplink is heard, as far as the path decides."""
         self.gateways = gateways

@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from fleetcast.planning.pacing import HOUR_S, Pacing
+from fleetcast.planning.pacing import BEACON_PERIOD_S, HOUR_S, Pacing
 from fleetcast.planning.plan import PlannedGroup
 from fleetcast.planning.policy import DutyCycleUse
 from fleetcast.planning.trial_air import REPORT_S, STAGGER_S, Stream
 from fleetcast.planning.trial_device import TrialDevice
+from fleetcast.radio.class_b import ping_slots_per_beacon_period
 
 _BUCKET_S: Final = 15.0
 """The campaign takes airtime for an hour and this old before it counts no more."""
@@ -61,7 +62,11 @@ def rhythm_of(planned: PlannedGroup, pacing: Pacing | None, gateways: int) -> Rh
     batch = int(frames) if limited and pacing.use is DutyCycleUse.BURST else None
     if limited and pacing.use is DutyCycleUse.EVEN and planned.session_class == "C":
         gap = max(gap, (HOUR_S + _BUCKET_S) / frames)
-    slot = pacing.gap_s if planned.session_class == "B" else 0.0
+    slot = 0.0
+    if planned.session_class == "B":
+        # The next gateway sends in the next slot.
+        slot = BEACON_PERIOD_S / ping_slots_per_beacon_period(planned.periodicity)
+        gap = max(pacing.gap_s, gateways * slot)
     return Rhythm(gap, gap, batch, slot)
 
 
@@ -154,10 +159,17 @@ class TrialGroup:
     def receive(self, dice: np.random.Generator) -> None:
         """What its armed devices heard of the frames since this was asked last."""
         frames, m = len(self.stream.starts), self.planned.fragments
-        listening = [one for one in self.members if one.armed_for and one.counted < frames and not one.transferred]
+        listening = [
+            one
+            for one in self.members
+            if one.armed_for == self.session and one.counted < frames and not one.transferred
+        ]
+        for one in self.members:
+            if one.armed_for != self.session:
+                one.counted = frames
         if not listening:
             return
-        first = np.array([max(one.counted, one.listening_from) for one in listening])
+        first = np.array([one.counted for one in listening])
         loss = np.array([one.loss for one in listening])
         if self.planned.strategy == "carousel":
             self._receive_passes(listening, first, loss, frames, dice)
@@ -189,8 +201,8 @@ class TrialGroup:
             at = int(first[row])
             while at < frames:
                 end = min(frames, (at // m + 1) * m)
-                fresh = one.counted == 0 and one.uncoded_heard == 0
-                if fresh or one.expected.any_order:
+                # Falling numbers are thrown away, but for a device that heard none yet.
+                if one.expected.any_order or not one.uncoded_heard:
                     missing = m - one.uncoded_heard
                     sent = missing if end - at == m else int(dice.hypergeometric(missing, m - missing, end - at))
                     one.uncoded_heard += int(dice.binomial(sent, 1 - loss[row]))
