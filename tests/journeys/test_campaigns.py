@@ -186,3 +186,16 @@ def test_a_fleet_without_the_packages_takes_no_part() -> None:
     with pytest.raises(NobodyTakesPart) as refused:
         prepare(scenario(profile='stack = "radiolib-8"'))
     assert refused.value.counts == {LeftOut.PACKAGE_ABSENT: 12}
+
+
+def test_complete_devices_of_a_failed_campaign_are_not_said_to_have_run_out_of_time() -> None:
+    # Too little redundancy for the threshold: the first status decides, long before the maximum duration.
+    report, _ = play(
+        scenario(
+            count=20, loss="{ uniform = [0.02, 0.3] }", campaign='strategy = "fixed"\nredundancy = 0.1',
+        )
+    )  # fmt: skip
+    assert report.status == "FAILED"
+    causes = {cause: count for cause, count, _ in report.failed}
+    assert causes.get("campaign failed", 0) > 0
+    assert "time over" not in causes

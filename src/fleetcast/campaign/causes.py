@@ -29,6 +29,7 @@ class Cause(StrEnum):
     NETWORK_REFUSED_GROUP = "network refused the group"
     NETWORK_ERROR = "network error"
     STOPPED = "stopped"
+    CAMPAIGN_FAILED = "campaign failed"
 
 
 ADVICE: dict[Cause, str] = {
@@ -52,6 +53,7 @@ ADVICE: dict[Cause, str] = {
     Cause.NETWORK_REFUSED_GROUP: "See what the network server says about the multicast group, and correct the group.",
     Cause.NETWORK_ERROR: "The network server did not carry the message: check the connection, then retry.",
     Cause.STOPPED: "Somebody stopped the campaign; retry the device when wanted.",
+    Cause.CAMPAIGN_FAILED: "Nothing was wrong with it when the campaign failed: see why that was, then retry.",
 }
 
 

@@ -399,8 +399,14 @@ def _make_final(draft: Draft, first: int, end: int) -> None:
         if device.outcome is Outcome.BEHIND and device.failure is not None:
             draft.fail(i, device.failure.cause, device.failure.detail)
         elif device.outcome is Outcome.OPEN:
-            stopped = draft.campaign.end_status is Status.STOPPED
-            draft.fail(i, Cause.STOPPED if stopped else Cause.TIME_OVER, f"stage {draft.campaign.stage}")
+            draft.fail(i, _why_not_done(draft), f"stage {draft.campaign.stage}")
+
+
+def _why_not_done(draft: Draft) -> Cause:
+    """Why a device is still open when the campaign ends."""
+    if draft.campaign.end_status is Status.STOPPED:
+        return Cause.STOPPED
+    return Cause.TIME_OVER if draft.now >= draft.plan.end else Cause.CAMPAIGN_FAILED
 
 
 def _clean_up(draft: Draft) -> bool:
