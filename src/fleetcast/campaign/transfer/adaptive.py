@@ -144,7 +144,7 @@ def batch_size(transfer: Transfer, ranked: Sequence[Outlook], everyone: Sequence
 
 def round_worth(transfer: Transfer) -> float:
     """Fragments that a round of questions is worth: measured, for five rounds in a transfer, the sample included."""
-    return 5 + transfer.fragments / 50 if transfer.sampled else 4 + transfer.fragments / 70
+    return 5.5 + transfer.fragments / 50 if transfer.sampled else 4 + transfer.fragments / 70
 
 
 def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver], frames_left: int) -> _Devices:
