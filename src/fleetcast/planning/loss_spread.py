@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 MOST_LOSS: Final = 0.97
 _GRID: Final = np.concatenate([np.linspace(0.001, 0.6, 160), np.linspace(0.61, MOST_LOSS, 37)])
 _ROUNDS: Final = 40
-_LEFT_OPEN: Final = 0.02
+_LEFT_OPEN: Final = 0.005
 """Weight of the losses that no device has shown."""
 _ENOUGH: Final = 10
 """From so many counted devices on, their spread tells something about the others."""
