@@ -41,8 +41,8 @@ def _heard(world_: World, until_s: int) -> list[str]:
 
 def test_devices_that_come_later_are_heard_from_then_on() -> None:
     fleet = _Growing(Fleet((part(5),), ("gw-1",), 1), 2)
-    place = World(fleet=fleet, band=world().__dict__["_band"], gateways=("gw-1",), settings=world().__dict__["_settings"],
-                  start=NOW, seed=1)  # fmt: skip
+    model = world().__dict__
+    place = World(fleet=fleet, band=model["_band"], gateways=("gw-1",), settings=model["_settings"], start=NOW, seed=1)
     first = set(_heard(place, 1500))
     assert first == {str(fleet.dev_eui(0)), str(fleet.dev_eui(1))}
     fleet.know(5)
@@ -53,8 +53,8 @@ def test_devices_that_come_later_are_heard_from_then_on() -> None:
 
 def test_a_world_may_begin_empty() -> None:
     fleet = _Growing(Fleet((part(3),), ("gw-1",), 1), 0)
-    place = World(fleet=fleet, band=world().__dict__["_band"], gateways=("gw-1",), settings=world().__dict__["_settings"],
-                  start=NOW, seed=1)  # fmt: skip
+    model = world().__dict__
+    place = World(fleet=fleet, band=model["_band"], gateways=("gw-1",), settings=model["_settings"], start=NOW, seed=1)
     assert _heard(place, 100) == []
     assert place.idle()
     fleet.know(3)

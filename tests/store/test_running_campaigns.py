@@ -112,7 +112,9 @@ def test_saved_changes_are_what_is_loaded(
         running.begun(database, campaign_id, _claim(database).fence)
     before = running.load(database, campaign_id)
     devices = list(before.devices)
-    fits = replace(group, ledger=replace(group.ledger, coded=7), next_f_cnt=abs(group.next_f_cnt) % 2**31, held="deaf")
+    fits = replace(
+        group, ledger=replace(group.ledger, uncoded=30, coded=7), next_f_cnt=abs(group.next_f_cnt) % 2**31, held="deaf"
+    )
     for changed in map(_fitting, changes):
         with database.write() as connection:
             running_campaigns.prove(connection, campaign_id, 1, {})
