@@ -187,7 +187,7 @@ def test_two_starts_at_the_same_instant_get_the_devices_once(shared_url: str) ->
 
 def test_whoever_lost_a_campaign_writes_nothing_of_it(database: Database) -> None:
     campaign_id = running.start(database, 3)
-    old = _claim(database, lease_ms=0)
+    old = _claim(database, lease_ms=-1)
     parts, state = running.begun(database, campaign_id, old.fence)
     new = _claim(database)
     assert new.fence == old.fence + 1
@@ -204,7 +204,7 @@ def test_whoever_lost_a_campaign_writes_nothing_of_it(database: Database) -> Non
 
 def test_a_fence_never_falls_and_never_comes_twice(database: Database) -> None:
     running.start(database, 1)
-    fences = [_claim(database, lease_ms=0).fence for _ in range(5)]
+    fences = [_claim(database, lease_ms=-1).fence for _ in range(5)]
     assert fences == [1, 2, 3, 4, 5]
 
 
@@ -212,7 +212,7 @@ def test_a_commit_that_began_in_time_ends_before_a_new_owner_can_claim(shared_ur
     """The proof locks the campaign's row: a claim passes it over, or comes after; never in between."""
     database = Database.open(shared_url)
     campaign_id = running.start(database, 3)
-    old = _claim(database, lease_ms=0)
+    old = _claim(database, lease_ms=-1)
     parts, _ = running.begun(database, campaign_id, old.fence)
     with database.write() as connection:
         running_campaigns.prove(connection, campaign_id, old.fence, {})
@@ -226,7 +226,7 @@ def test_a_commit_that_began_in_time_ends_before_a_new_owner_can_claim(shared_ur
 def test_a_proof_that_waits_for_a_claim_sees_the_new_fence(shared_url: str) -> None:
     database = Database.open(shared_url)
     campaign_id = running.start(database, 1)
-    old = _claim(database, lease_ms=0)
+    old = _claim(database, lease_ms=-1)
     outcome: list[object] = []
 
     def prove() -> None:
