@@ -15,7 +15,7 @@ DECIDED = {
     "pydantic-settings", "pyelftools", "python-multipart", "rich", "sqlalchemy", "structlog", "typer", "uvicorn",
 }  # fmt: skip
 """docs/decisions/0003 and 0011; another one needs a decision."""
-IMPORTED_AS = {"argon2-cffi": {"argon2"}, "fastapi": {"fastapi", "starlette", "pydantic"},
+IMPORTED_AS = {"argon2-cffi": {"argon2"}, "fastapi": {"fastapi", "starlette", "pydantic", "pydantic_core"},
                "prometheus-client": {"prometheus_client"}, "pydantic-settings": {"pydantic_settings"},
                "pyelftools": {"elftools"}, "python-multipart": {"multipart", "python_multipart"}}  # fmt: skip
 MODULES = {module for name in DECIDED for module in IMPORTED_AS.get(name, {name})}
