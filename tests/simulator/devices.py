@@ -13,10 +13,11 @@ from fleetcast.protocol.ts004_fragmentation import v1 as fragmentation_v1
 from fleetcast.protocol.ts004_fragmentation import v2 as fragmentation_v2
 from fleetcast.protocol.ts005_multicast import v1 as multicast
 from fleetcast.secret import Secret
-from fleetcast.simulator.device import Device, true_gps_ms
+from fleetcast.simulator.device import Device
 from fleetcast.simulator.device_answers import JoinRequest, OwnUplink
 from fleetcast.simulator.device_keys import block_mic
 from fleetcast.simulator.device_spec import SOUND, Defects, DeviceSpec, Model
+from fleetcast.simulator.gps import true_gps_ms
 from fleetcast.simulator.traits import Traits
 
 NOW: InstantMs = 1_767_225_600_000

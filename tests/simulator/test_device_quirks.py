@@ -157,7 +157,7 @@ def test_a_block_with_the_wrong_mic_is_discarded_and_reported() -> None:
     reports = payloads(one, NOW + HOUR)
     assert reports == [b"\x04\x04"] * 3
     assert one.rebuilt is None
-    assert one.firmware.image_status is ImageStatus.NONE
+    assert one.packages.firmware.image_status is ImageStatus.NONE
 
 
 def test_reports_of_a_complete_block_stop_when_they_are_answered() -> None:
@@ -544,10 +544,10 @@ def test_periods_are_refused_or_taken_from_the_next_byte() -> None:
     assert answers(quirky("PERIODICITY_UNSUPPORTED"), b"\x02\x03", 202, within_s=0)[0][:4] == "0201"
     one = quirky("CLOCK_PERIODICITY_OFFSET")
     answers(one, b"\x02\x03", 202, within_s=0)
-    assert one.clock_sync.period_s == 128.0
+    assert one.packages.clock_sync.period_s == 128.0
     sound = quirky()
     answers(sound, b"\x02\x03", 202, within_s=0)
-    assert sound.clock_sync.period_s == 1024.0
+    assert sound.packages.clock_sync.period_s == 1024.0
 
 
 def test_a_forced_resynchronisation_brings_one_request_more() -> None:

@@ -138,7 +138,7 @@ def test_a_device_says_and_does_the_same_with_bytes_and_with_counts(name: str, m
                 at += poll_alike(with_bytes, with_counts, at, place)
         poll_alike(with_bytes, with_counts, at, 0)
         assert with_bytes.rebuilt == with_counts.rebuilt
-        assert with_bytes.firmware.image_status == with_counts.firmware.image_status
+        assert with_bytes.packages.firmware.image_status == with_counts.packages.firmware.image_status
         assert with_bytes.next_wake == with_counts.next_wake
         outcomes.add(with_bytes.rebuilt)
     assert DATA in outcomes

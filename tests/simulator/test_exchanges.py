@@ -13,10 +13,11 @@ from fleetcast.instants import InstantMs
 from fleetcast.protocol.packages import Package
 from fleetcast.protocol.ts003_clock_sync.v1 import AppTimeReq
 from fleetcast.protocol.ts004_fragmentation.v2 import FragSessionSetupReq
-from fleetcast.simulator.device import Device, true_gps_ms
+from fleetcast.simulator.device import Device
 from fleetcast.simulator.device_answers import NEVER, OwnUplink
 from fleetcast.simulator.device_keys import block_mic
 from fleetcast.simulator.device_spec import ImageStatus
+from fleetcast.simulator.gps import true_gps_ms
 from fleetcast.simulator.traits import PackagePort, Traits
 from tests.simulator.devices import (
     NOW,
@@ -90,7 +91,7 @@ def prepared(given: dict[str, Any], version: int) -> tuple[Device, InstantMs]:
     )
     made.uplink_room_bytes = given.get("max_answer_len", 242)
     if gps_seconds is None:
-        made.clock_sync.due = NEVER
+        made.packages.clock_sync.due = NEVER
         made.wake(now)
     for group in given.get("groups", ()):
         made.receive(now, 200, group_setup(group["mc_group_id"]))
@@ -98,11 +99,11 @@ def prepared(given: dict[str, Any], version: int) -> tuple[Device, InstantMs]:
         found.mc_addr = DevAddr(group["mc_addr"])
     payloads(made, now)
     if "pending_token" in given:
-        made.clock_sync.token, made.clock_sync.asked = given["pending_token"], True
+        made.packages.clock_sync.token, made.packages.clock_sync.asked = given["pending_token"], True
     for frag_index, session_cnt in given.get("session_cnt_prev", {}).items():
         made.receive(now, 201, b"\x01\x00")  # any request: the package keeps its state from then on
-        assert made.fragmentation is not None
-        made.fragmentation.remember_session_cnt(int(frag_index), session_cnt)
+        assert made.packages.fragmentation is not None
+        made.packages.fragmentation.remember_session_cnt(int(frag_index), session_cnt)
         payloads(made, now + 60_000)
     for session in given.get("sessions", ()):
         receive_block(made, now, session, version, given)
@@ -140,8 +141,8 @@ def receive_block(made: Device, now: InstantMs, session: dict[str, Any], version
 def set_firmware(made: Device, given: dict[str, Any], now: InstantMs) -> None:
     """Store an image and plan a reboot, as the state says."""
     if "image_status" in given:
-        made.firmware.image_status = ImageStatus(given["image_status"])
-        made.firmware.image_version = given.get("image_version", 0)
+        made.packages.firmware.image_status = ImageStatus(given["image_status"])
+        made.packages.firmware.image_version = given.get("image_version", 0)
     if "planned_reboot_gps" in given:
         made.receive(now, 203, b"\x02" + given["planned_reboot_gps"].to_bytes(4, "little"))
     if "planned_reboot_in_s" in given:
@@ -169,26 +170,26 @@ def test_a_device_answers_exactly_as_published(case: dict[str, Any]) -> None:
 def check_side_effects(made: Device, now: InstantMs, expect: dict[str, Any], clock_before_s: int) -> None:
     """Whatever else the exchange promises."""
     if "period_s" in expect:
-        assert abs(made.clock_sync.due - now - 1000 * expect["period_s"]) <= 1000 * expect["period_jitter_s"]
+        assert abs(made.packages.clock_sync.due - now - 1000 * expect["period_s"]) <= 1000 * expect["period_jitter_s"]
     if "device_time_change" in expect:
         assert made.clock.shows_s(now) - clock_before_s == expect["device_time_change"]
-        assert made.clock_sync.token == expect["next_token"]
+        assert made.packages.clock_sync.token == expect["next_token"]
     if "app_time_req_max" in expect:
         requests = [AppTimeReq.from_bytes(payload) for payload in payloads(made, now + 3_600_000)]
         assert len(requests) == expect["app_time_req_max"]
-        assert {request.token_req for request in requests} == {made.clock_sync.token}
+        assert {request.token_req for request in requests} == {made.packages.clock_sync.token}
     if expect.get("reboots_now"):
         assert made.boots == 0
         made.wake(now)
         assert made.boots == 1
     if expect.get("reboot_at_gps"):
-        assert made.firmware.reboot_due(made, now) == instant_of(expect["reboot_at_gps"])
+        assert made.packages.firmware.reboot_due(made, now) == instant_of(expect["reboot_at_gps"])
     if "reboot_at_gps" in expect and expect["reboot_at_gps"] is None:
-        assert made.firmware.reboot_due(made, now) == NEVER
+        assert made.packages.firmware.reboot_due(made, now) == NEVER
     if "reboot_in_s" in expect:
-        assert made.firmware.reboot_due(made, now) == now + 1000 * expect["reboot_in_s"]
+        assert made.packages.firmware.reboot_due(made, now) == now + 1000 * expect["reboot_in_s"]
     if "image_status_after" in expect:
-        assert made.firmware.image_status == expect["image_status_after"]
+        assert made.packages.firmware.image_status == expect["image_status_after"]
 
 
 def with_packages(given: dict[str, Any], quirks: tuple[str, ...] = ()) -> Device:

@@ -18,9 +18,9 @@ from fleetcast.identifiers import DevEui
 from fleetcast.protocol.ts004_fragmentation.v1 import FragSessionStatusReq
 from fleetcast.protocol.ts005_multicast.v1 import McClassBSessionReq
 from fleetcast.simulator.air import Bursts
-from fleetcast.simulator.device import true_gps_ms
 from fleetcast.simulator.device_spec import Defects
 from fleetcast.simulator.fleet import Broken, Fixed, Uniform
+from fleetcast.simulator.gps import true_gps_ms
 from fleetcast.simulator.heard import GroupReady, Heard, Uplink
 from fleetcast.simulator.network_settings import NetworkSettings
 from fleetcast.simulator.packages.reception import Collected, Followed

@@ -12,8 +12,8 @@ from fleetcast.protocol.keys import LorawanVersion, mc_app_s_key, mc_ke_key, mc_
 from fleetcast.protocol.ts005_multicast import v1 as multicast
 from fleetcast.radio.bands import catalog
 from fleetcast.secret import Secret
-from fleetcast.simulator.device import true_gps_ms
 from fleetcast.simulator.fleet import Fleet, Part
+from fleetcast.simulator.gps import true_gps_ms
 from fleetcast.simulator.heard import GroupReady, Heard, Uplink
 from fleetcast.simulator.multicast import GroupAtNetwork
 from fleetcast.simulator.network_settings import NetworkSettings

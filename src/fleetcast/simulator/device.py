@@ -11,14 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
-from functools import lru_cache
 from typing import Final
 
-from fleetcast.instants import InstantMs, to_datetime
-from fleetcast.protocol.gps_time import LEAP_SECONDS
-from fleetcast.protocol.multi_package_frame import PackagedCommand
+from fleetcast.instants import InstantMs
 from fleetcast.protocol.packages import Package
-from fleetcast.protocol.wire import Command
 from fleetcast.simulator.device_answers import (
     NEVER,
     Answer,
@@ -29,21 +25,18 @@ from fleetcast.simulator.device_answers import (
     Said,
 )
 from fleetcast.simulator.device_application import Application
-from fleetcast.simulator.device_body import Arrival
 from fleetcast.simulator.device_chance import DeviceChance
 from fleetcast.simulator.device_clock import DeviceClock
-from fleetcast.simulator.device_commands import assemble, execute_payload, package_version
+from fleetcast.simulator.device_commands import assemble
+from fleetcast.simulator.device_packages import DevicePackages
 from fleetcast.simulator.device_spec import DeviceSpec, ImageStatus
-from fleetcast.simulator.packages.clock_sync import ClockSync
-from fleetcast.simulator.packages.firmware_management import FirmwareManagement
-from fleetcast.simulator.packages.fragmentation import Finished, Fragmentation, FragmentSession
-from fleetcast.simulator.packages.multi_package_access import MultiPackageAccess, execute_own
-from fleetcast.simulator.packages.multicast_setup import Group, MulticastSetup, Session
+from fleetcast.simulator.gps import true_gps_ms
+from fleetcast.simulator.packages.fragmentation import Finished, FragmentSession
+from fleetcast.simulator.packages.multicast_setup import Group, Session
 from fleetcast.simulator.packages.reception import Followed, Listeners
 from fleetcast.simulator.quirks import Quirk
 
 LARGEST_PAYLOAD = 242
-_GPS_EPOCH_MS = 315_964_800_000
 _BUSY_AFTER_UPLINK_MS = 2500
 _JOIN_RETRY_S = (10.0, 30.0)
 _SECOND_COPY_S = (2.0, 8.0)
@@ -60,9 +53,8 @@ class Device:
     """A device of a simulated fleet."""
 
     __slots__ = (
-        "_busy_until", "_crash_at", "_off_until", "_outbox", "_state", "application", "boots", "chance", "changes",
-        "clock", "clock_sync", "firmware", "fragmentation", "listening", "multi_package", "multicast", "next_wake",
-        "rebuilt", "spec", "uplink_room_bytes",
+        "_busy_until", "_crash_at", "_listened", "_off_until", "_outbox", "_state", "application", "boots", "chance",
+        "clock", "listening", "next_wake", "packages", "rebuilt", "spec", "uplink_room_bytes",
     )  # fmt: skip
 
     def __init__(self, spec: DeviceSpec, seed: int, now: InstantMs) -> None:
@@ -70,15 +62,11 @@ class Device:
         self.spec: Final = spec
         self.chance: Final = DeviceChance(seed)
         self.clock: Final = _clock(spec, self.chance, now)
-        self.clock_sync: Final = ClockSync(spec.model.traits.clock_request.period_s)
-        self.firmware: Final = FirmwareManagement(spec.firmware_version)
-        self.multicast: MulticastSetup | None = None
-        self.fragmentation: Fragmentation | None = None
-        self.multi_package: MultiPackageAccess | None = None
+        self.packages: Final = DevicePackages(spec)
         self.listening: tuple[Session, ...] = ()
         """The multicast sessions in which it listens now; another object whenever that changes."""
-        self.changes = 0
-        """Goes up whenever groups, multicast sessions or fragmentation sessions may have changed."""
+        self._listened = 0
+        """How often `listening` has changed."""
         self.boots = 0
         self.rebuilt: bytes | None = None
         """The last data block that it rebuilt and accepted."""
@@ -93,7 +81,7 @@ class Device:
         self._crash_at: InstantMs = NEVER
         self.application: Final = Application(self, now)
         if Package.CLOCK_SYNC in spec.model.traits.packages:
-            self.clock_sync.start(self, now, booted=False)
+            self.packages.clock_sync.start(self, now, booted=False)
         self._plan(now)
 
     # What the world asks
@@ -101,17 +89,22 @@ class Device:
     @property
     def firmware_version(self) -> int:
         """The version that runs."""
-        return self.firmware.version
+        return self.packages.firmware.version
 
     @property
     def groups(self) -> tuple[Group, ...]:
         """The multicast groups it knows, lowest McGroupID first."""
-        return () if self.multicast is None else tuple(self.multicast)
+        return self.packages.groups
 
     @property
     def fragment_sessions(self) -> tuple[FragmentSession, ...]:
         """Its fragmentation sessions."""
-        return () if self.fragmentation is None else self.fragmentation.sessions
+        return self.packages.fragment_sessions
+
+    @property
+    def changes(self) -> int:
+        """Goes up whenever groups, multicast sessions or fragmentation sessions may have changed."""
+        return self.packages.changes + self._listened
 
     @property
     def reachable(self) -> bool:
@@ -121,7 +114,8 @@ class Device:
     @property
     def in_class_c(self) -> bool:
         """Whether it listens on its unicast class C window now."""
-        stays = self.multicast is not None and self.multicast.stays_in_class_c
+        multicast = self.packages.multicast
+        stays = multicast is not None and multicast.stays_in_class_c
         return self.reachable and (self.spec.model.own_class == "C" or stays)
 
     # What happens to it
@@ -153,29 +147,33 @@ class Device:
         self._busy_until = 0
         if package is Package.MULTI_PACKAGE_ACCESS:
             if mc_group_id is None:
-                self._receive_set(now, payload)
+                due = now + self._package_delay_ms(package)
+                self.packages.receive_set(self, now, due, payload)
         else:
             self._receive_package(now, package, payload, mc_group_id)
         self._settle(now)
 
     def takes_multicast(self, mc_group_id: int, f_cnt: int) -> bool:
         """Whether it takes a multicast frame with this 32-bit counter; if so, the counter is used up."""
-        group = None if self.multicast is None or not self.reachable else self.multicast.group(mc_group_id)
-        if self.multicast is None or group is None or not self.multicast.takes(self, group, f_cnt):
+        multicast = self.packages.multicast
+        group = None if multicast is None or not self.reachable else multicast.group(mc_group_id)
+        if multicast is None or group is None or not multicast.takes(self, group, f_cnt):
             return False
         group.last_f_cnt = f_cnt
         return True
 
     def follow(self, frag_index: int, listeners: Listeners, position: int) -> None:
         """From now on what the session received is looked up there, until a new session is set up on the index."""
-        if self.fragmentation is not None:
-            self.fragmentation.follow(frag_index, Followed(listeners, position))
+        fragmentation = self.packages.fragmentation
+        if fragmentation is not None:
+            fragmentation.follow(frag_index, Followed(listeners, position))
 
     def notice(self, now: InstantMs, frag_index: int) -> None:
         """Look what a followed session received: to be called when its first fragment came, and when its block is
         complete or its decoder has given up. A status looks by itself."""
-        if self.reachable and self.fragmentation is not None:
-            self.fragmentation.notice(self, frag_index, now, multicast=True)
+        fragmentation = self.packages.fragmentation
+        if self.reachable and fragmentation is not None:
+            fragmentation.notice(self, frag_index, now, multicast=True)
             self._settle(now)
 
     def reboot(self, now: InstantMs) -> None:
@@ -190,14 +188,7 @@ class Device:
         f_port = traits.packages[package].f_port
         if package is Package.FRAGMENTATION and Quirk.FRAG_PORT_NEW_DOWNLINK_CANCELS in traits.quirks:
             self._drop(lambda pending: pending.f_port == f_port)
-        misread = None
-        if traits.quirks and package in (Package.MULTICAST_SETUP, Package.FRAGMENTATION):
-            misread = self._misread_multicast if package is Package.MULTICAST_SETUP else self._misread_fragmentation
-
-        def execute(command: Command, arrival: Arrival) -> Answer | None:
-            return self._execute(package, command, arrival)
-
-        answers = execute_payload(traits, package, payload, now, mc_group_id, execute, misread)
+        answers = self.packages.receive(self, now, package, payload, mc_group_id)
         if not answers:
             return
         if Quirk.LATE_STATUS_OVERWRITTEN in traits.quirks:
@@ -209,71 +200,36 @@ class Device:
         delayed = any(answer.delayed for answer in answers)
         self._put(Pending(due, f_port, answers, confirmed=confirmed, delayed=delayed))
 
-    def _receive_set(self, now: InstantMs, payload: bytes) -> None:
-        if self.multi_package is None:
-            self.multi_package = MultiPackageAccess()
-        traits = self.spec.model.traits
-        due = now + self._package_delay_ms(Package.MULTI_PACKAGE_ACCESS)
-
-        def execute(one: PackagedCommand) -> Answer | None:
-            if one.package is Package.MULTI_PACKAGE_ACCESS:
-                return execute_own(traits, one)
-            return package_version(traits, one.package, one.command) or self._execute(
-                one.package, one.command, Arrival(now, in_set=True)
-            )
-
-        self.multi_package.execute(traits, payload, due, execute)
-
-    def _execute(self, package: Package, command: Command, arrival: Arrival) -> Answer | None:
-        match package:
-            case Package.CLOCK_SYNC:
-                return self.clock_sync.execute(self, command, arrival)
-            case Package.MULTICAST_SETUP:
-                self.changes += 1
-                return self._multicast().execute(self, command, arrival)
-            case Package.FRAGMENTATION:
-                answer = self._fragmentation().execute(self, command, arrival)
-                self.changes += answer is not None
-                return answer
-            case Package.FIRMWARE_MANAGEMENT:
-                return self.firmware.execute(self, command, arrival)
-            case Package.MULTI_PACKAGE_ACCESS:
-                return None  # its frames mix packages and are read elsewhere
-
-    def _misread_multicast(self, payload: bytes, at: int) -> tuple[int, bytes] | None:
-        return self._multicast().misread(self, payload, at)
-
-    def _misread_fragmentation(self, payload: bytes, at: int) -> tuple[int, bytes] | None:
-        return self._fragmentation().misread(self, payload, at)
-
     def _settle(self, now: InstantMs) -> None:
         """Draw the conclusions from what was received."""
-        if self.fragmentation is not None:
-            finished = self.fragmentation.take_finished()
+        fragmentation = self.packages.fragmentation
+        if fragmentation is not None:
+            finished = fragmentation.take_finished()
             if finished is not None:
                 self._finish(finished, now)
-            if self.fragmentation.crashed:
+            if fragmentation.crashed:
                 self._reboot(now)
         self._listen()
         self._plan(now)
 
     def _finish(self, finished: Finished, now: InstantMs) -> None:
         traits = self.spec.model.traits
+        firmware, multicast = self.packages.firmware, self.packages.multicast
         self.rebuilt = finished.block
-        self.firmware.store(self, finished.block, finished.descriptor)
-        if traits.class_after_block == "A" and self.multicast is not None:
-            self.multicast.end_all(self)
+        firmware.store(self, finished.block, finished.descriptor)
+        if traits.class_after_block == "A" and multicast is not None:
+            multicast.end_all(self)
         self.application.block_done(self, finished.block, now)
-        valid = self.firmware.image_status is ImageStatus.VALID
+        valid = firmware.image_status is ImageStatus.VALID
         match traits.reboot_after_block:
             case "self_immediate":
-                self.firmware.reboot_at(now + round(1000 * _RESET_S))
+                firmware.reboot_at(now + round(1000 * _RESET_S))
             case "self_random":
-                if valid and not self.firmware.reboot_planned_by_command(self):
-                    self.firmware.reboot_at(now + self.chance.between_ms(0, 16 << finished.block_ack_delay))
+                if valid and not firmware.reboot_planned_by_command(self):
+                    firmware.reboot_at(now + self.chance.between_ms(0, 16 << finished.block_ack_delay))
             case "application":
                 if valid and Package.FIRMWARE_MANAGEMENT not in traits.packages:
-                    self.firmware.reboot_at(now + round(1000 * self.spec.model.installs_after_s))
+                    firmware.reboot_at(now + round(1000 * self.spec.model.installs_after_s))
             case "none" | "device_management":
                 pass
 
@@ -289,19 +245,20 @@ class Device:
                 return None
             self._off_until = now + self.chance.between_ms(*_JOIN_RETRY_S)
             return JoinRequest()
-        if min(self.firmware.reboot_due(self, now), self._crash_at) <= now:
+        if min(self.packages.firmware.reboot_due(self, now), self._crash_at) <= now:
             self._reboot(now)
             return None
-        if self.multicast is not None and self.multicast.due(self, now) <= now:
+        multicast = self.packages.multicast
+        if multicast is not None and multicast.due(self, now) <= now:
             heard = sum(session.reception().received for session in self.fragment_sessions)
-            if self.multicast.turn(self, now, heard):
+            if multicast.turn(self, now, heard):
                 self._listen()
                 self._arm_crash(now)
         return self._speak(now)
 
     def _speak(self, now: InstantMs) -> OwnUplink | None:
         """The first of the frames that are due."""
-        ports = self.spec.model.traits.packages
+        ports, packages = self.spec.model.traits.packages, self.packages
         while self._outbox is not None and self._outbox.due <= now:
             pending = self._outbox.take()
             if self._outbox.due == NEVER:
@@ -309,15 +266,15 @@ class Device:
             frame = self._answer(pending, now)
             if frame is not None:
                 return frame
-        if self.multi_package is not None and self.multi_package.due <= now:
-            payload = self.multi_package.uplink(self.spec.model.traits, now, self.uplink_room_bytes)
+        if packages.multi_package is not None and packages.multi_package.due <= now:
+            payload = packages.multi_package.uplink(self.spec.model.traits, now, self.uplink_room_bytes)
             if payload:
                 return OwnUplink(ports[Package.MULTI_PACKAGE_ACCESS].f_port, payload)
-        if self.fragmentation is not None and self.fragmentation.due() <= now:
-            return OwnUplink(ports[Package.FRAGMENTATION].f_port, self.fragmentation.report(self, now))
-        if self.clock_sync.due <= now:
-            return OwnUplink(ports[Package.CLOCK_SYNC].f_port, self.clock_sync.request(self, now))
-        frame = self.application.say(self, self.firmware, now, self.uplink_room_bytes)
+        if packages.fragmentation is not None and packages.fragmentation.due() <= now:
+            return OwnUplink(ports[Package.FRAGMENTATION].f_port, packages.fragmentation.report(self, now))
+        if packages.clock_sync.due <= now:
+            return OwnUplink(ports[Package.CLOCK_SYNC].f_port, packages.clock_sync.request(self, now))
+        frame = self.application.say(self, packages.firmware, now, self.uplink_room_bytes)
         if frame is not None:
             self._busy_until = now + _BUSY_AFTER_UPLINK_MS
         return frame
@@ -348,17 +305,13 @@ class Device:
 
     def _reboot(self, now: InstantMs) -> None:
         model = self.spec.model
-        off_s = model.boot_time_s + (model.flash_time_s if self.firmware.install(self) else 0.0)
+        off_s = model.boot_time_s + (model.flash_time_s if self.packages.firmware.install(self) else 0.0)
         self._state = _State.OFF
         self._off_until = now + round(1000 * off_s)
         self._crash_at = NEVER
         self.application.stop()
         self._outbox = None
-        self.multi_package = None
-        if self.multicast is not None:
-            self.multicast.reboot(self)
-        if self.fragmentation is not None:
-            self.fragmentation.reboot(self)
+        self.packages.reboot(self)
         if not model.keeps_time:
             self.clock.restart(now)
         self.boots += 1
@@ -376,8 +329,8 @@ class Device:
         self._state = _State.RUNNING
         self._off_until = NEVER
         if Package.CLOCK_SYNC in model.traits.packages:
-            self.clock_sync.restart(model.traits.clock_request.period_s)
-            self.clock_sync.start(self, now, booted=True)
+            self.packages.clock_sync.restart(model.traits.clock_request.period_s)
+            self.packages.clock_sync.start(self, now, booted=True)
         self.application.start(self, now)
         self._listen()
 
@@ -391,25 +344,17 @@ class Device:
         if self._state is not _State.RUNNING:
             self.next_wake = self._off_until
             return
-        due = min(self.application.due, self.clock_sync.due, self._crash_at, self.firmware.reboot_due(self, now))
+        due = min(self.application.due, self.packages.due(self, now), self._crash_at)
         if self._outbox is not None:
             due = min(due, self._outbox.due)
-        if self.multicast is not None:
-            due = min(due, self.multicast.due(self, now))
-        if self.fragmentation is not None:
-            due = min(due, self.fragmentation.due())
-        if self.multi_package is not None:
-            due = min(due, self.multi_package.due)
         self.next_wake = None if due == NEVER else due
 
     def _listen(self) -> None:
         """Bring `listening` up to date."""
-        sessions: tuple[Session, ...] = ()
-        if self.multicast is not None and self._state is _State.RUNNING:
-            sessions = self.multicast.open_sessions()
+        sessions = self.packages.open_sessions if self._state is _State.RUNNING else ()
         if sessions != self.listening:
             self.listening = sessions
-            self.changes += 1
+            self._listened += 1
 
     def _package_delay_ms(self, package: Package) -> int:
         low_s, high_s = self.spec.model.traits.answer_delay_s.get(package, (0.0, 0.0))
@@ -424,29 +369,9 @@ class Device:
         if self._outbox is not None:
             self._outbox.drop(condition)
 
-    def _multicast(self) -> MulticastSetup:
-        if self.multicast is None:
-            self.multicast = MulticastSetup()
-        return self.multicast
-
-    def _fragmentation(self) -> Fragmentation:
-        if self.fragmentation is None:
-            self.fragmentation = Fragmentation()
-        return self.fragmentation
-
 
 def _clock(spec: DeviceSpec, chance: DeviceChance, now: InstantMs) -> DeviceClock:
     """The clock at the start: right but for the offset, or counting from a start some time ago."""
     if spec.clock_offset_s is None or spec.defects.clock_never_set:
         return DeviceClock(now, chance.between_ms(0, 86400), spec.drift_ppm, known=False)
     return DeviceClock(now, true_gps_ms(now) + round(1000 * spec.clock_offset_s), spec.drift_ppm, known=True)
-
-
-def true_gps_ms(now: InstantMs) -> int:
-    """GPS time in milliseconds, as a right clock shows it."""
-    return now - _GPS_EPOCH_MS + 1000 * _leap_seconds(now)
-
-
-@lru_cache(maxsize=64)
-def _leap_seconds(now: InstantMs) -> int:
-    return LEAP_SECONDS.at(to_datetime(now))

@@ -16,6 +16,9 @@ from fleetcast.errors import Invalid
 class Quirk(Enum):
     """A deviation that the device code asks for by name."""
 
+    # Asked for at every frame; members are single, so that their identity will do.
+    __hash__ = object.__hash__
+
     ANSWER_LOST_WHEN_BUSY = auto()
     BLOCK_64K_WRAP = auto()
     CLASS_B_BYTES_NOT_SKIPPED = auto()
