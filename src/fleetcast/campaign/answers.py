@@ -294,7 +294,7 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
         if hardware_differs:
             draft.fail(i, Cause.WRONG_HARDWARE, f"0x{told.hardware:08X}")
         elif plan.type is CampaignType.FIRMWARE and told.firmware == target:
-            draft.edit(i).firmware_after = told.firmware
+            draft.edit(i).firmware_after = target
             draft.edit(i).done |= Done.RUNNING
             draft.succeed(i)
         elif draft.planned(i).must_know_version and plan.file is not None and told.firmware != plan.file.base_version:
@@ -305,7 +305,7 @@ def _running_told(draft: Draft, i: int, told: RunningTold) -> None:
     if plan.type is not CampaignType.FIRMWARE:
         return
     if told.firmware == target:
-        draft.edit(i).firmware_after = told.firmware
+        draft.edit(i).firmware_after = target
         _new_firmware(draft, i)
         return
     asked = device.step is Step.VERSION_CHECK and device.talk in (Talk.SENT, Talk.REQUESTED)

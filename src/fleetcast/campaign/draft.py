@@ -56,12 +56,12 @@ class Draft:
 
     def counts(self) -> Counts:
         """Devices by outcome and step, with the changes of this draft."""
-        of = [list(row) for row in self.state.counts]
+        of = [row.copy() for row in self.state.counts]
         for i, device in self.changes.devices.items():
             old = self.state.devices[i]
             of[old.outcome][old.step] -= 1
             of[device.outcome][device.step] += 1
-        return Counts(tuple(tuple(row) for row in of))
+        return Counts(of)
 
     def may_move_campaign(self) -> bool:
         """Whether anything that stages and their ends depend on has changed, or the campaign's own instant has come.

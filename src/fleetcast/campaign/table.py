@@ -41,12 +41,14 @@ class State:
         self.campaign = campaign
         self.devices = devices
         self.groups = groups
-        self.device_of: dict[DevEui, int] = {d.dev_eui: i for i, d in enumerate(plan.devices)}
+        self.device_of: dict[DevEui, int] = {}
         self.group_of: dict[DevEui, int] = {g.dev_eui: i for i, g in enumerate(plan.groups)}
         self.connections: tuple[str, ...] = tuple(sorted({g.connection for g in plan.groups}))
         self.connection_of: tuple[int, ...] = tuple(self.connections.index(g.connection) for g in plan.groups)
         self.members: tuple[list[int], ...] = tuple([] for _ in plan.groups)
         for i, planned in enumerate(plan.devices):
+            # One number in both: it is an object of its own, and there may be a million of them.
+            self.device_of[planned.dev_eui] = i
             self.members[planned.group].append(i)
         self.counts: list[list[int]] = [[0] * len(Step) for _ in Outcome]
         self.effects: dict[int, tuple[Owner, int]] = {}
@@ -77,7 +79,7 @@ class State:
             if old.effect and old.effect != device.effect:
                 self.effects.pop(old.effect, None)
             self.devices[i] = device
-            self._index_device(i, device)
+            self._index_device(i, device, old)
         for g, group in changes.groups.items():
             before = self.groups[g]
             for frame in before.under_way:
@@ -85,10 +87,10 @@ class State:
             if before.effect != group.effect:
                 self.effects.pop(before.effect, None)
             self.groups[g] = group
-            self._index_group(g, group)
+            self._index_group(g, group, before)
         if changes.campaign is not None:
-            self.campaign = changes.campaign
-            self._index_campaign(changes.campaign)
+            earlier, self.campaign = self.campaign, changes.campaign
+            self._index_campaign(changes.campaign, earlier)
 
     def all_due(self, now: InstantMs, most: int) -> list[tuple[Owner, int]]:
         """Whose deadlines have come, earliest first, each once, at most so many; they stay until they move."""
@@ -120,29 +122,33 @@ class State:
             heapq.heappop(turns)
         return None
 
-    def _index_device(self, i: int, device: DeviceState) -> None:
-        if device.effect:
+    # What has not changed stands in the index already: entered anew with every change, it would grow for ever.
+
+    def _index_device(self, i: int, device: DeviceState, old: DeviceState | None = None) -> None:
+        if device.effect and (old is None or device.effect != old.effect):
             self.effects[device.effect] = (Owner.DEVICE, i)
-        if device.due:
+        if device.due and (old is None or device.due != old.due):
             heapq.heappush(self.deadlines, (device.due, Owner.DEVICE, i))
-        if device.talk is Talk.QUEUED:
+        if device.talk is Talk.QUEUED and (
+            old is None or old.talk is not Talk.QUEUED or device.period_s != old.period_s
+        ):
             connection = self.connection_of[self.plan.devices[i].group]
             heapq.heappush(self.turns[connection], (-device.period_s, i))
             heapq.heappush(self.deadlines, (self.campaign.unicast_after[connection], Owner.CONNECTION, connection))
 
-    def _index_group(self, g: int, group: GroupState) -> None:
+    def _index_group(self, g: int, group: GroupState, old: GroupState | None = None) -> None:
         for frame in group.under_way:
             self.effects[frame.effect] = (Owner.GROUP, g)
         if group.effect:
             self.effects[group.effect] = (Owner.GROUP, g)
-        if group.due:
+        if group.due and (old is None or group.due != old.due):
             heapq.heappush(self.deadlines, (group.due, Owner.GROUP, g))
 
-    def _index_campaign(self, campaign: CampaignState) -> None:
-        if campaign.due:
+    def _index_campaign(self, campaign: CampaignState, old: CampaignState | None = None) -> None:
+        if campaign.due and (old is None or campaign.due != old.due):
             heapq.heappush(self.deadlines, (campaign.due, Owner.CAMPAIGN, 0))
         for connection, after in enumerate(campaign.unicast_after):
-            if self.turns[connection]:
+            if self.turns[connection] and (old is None or after != old.unicast_after[connection]):
                 heapq.heappush(self.deadlines, (after, Owner.CONNECTION, connection))
 
     def _next_deadline(self) -> InstantMs | None:
@@ -170,7 +176,7 @@ class State:
 class Counts:
     """How many devices have which outcome at which step, a draft's own changes included."""
 
-    of: tuple[tuple[int, ...], ...]
+    of: list[list[int]]
 
     def at(self, outcome: Outcome, first: Step = Step.PACKAGE_VERSIONS, last: Step = Step.DONE) -> int:
         """Devices with an outcome whose step lies in a range, both ends included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs, rfc3339
@@ -150,6 +150,9 @@ def _check_downgrade(request: CampaignRequest, placed: Placement) -> None:
         )
 
 
+KnownVersions = tuple[tuple[Package, int | None], ...]
+
+
 @dataclass(slots=True)
 class _Draft:
     """A plan in the making: what was found out so far, and the steps that use it."""
@@ -159,6 +162,9 @@ class _Draft:
     airs: Sequence[GroupAir]
     placed: Placement
     used: Sequence[int]
+    known_versions: dict[KnownVersions, KnownVersions] = field(default_factory=dict)
+    periods_s: dict[int, int] = field(default_factory=dict)
+    losses: dict[float, float] = field(default_factory=dict)
 
     def plan(self, refused: tuple[tuple[DevEui, LeftOut], ...]) -> Plan:
         request = self.request
@@ -359,14 +365,15 @@ class _Draft:
             profile=profile,
             lorawan_1_1=device.lorawan_1_1,
             class_c_for_good=device.own_class == "C",
-            uplink_period_s=member.uplink_period_s,
+            uplink_period_s=self.periods_s.setdefault(member.uplink_period_s, member.uplink_period_s),
             mc_group_id=mc_group_id,
             session_cnt=slots.next_session_cnt(device, group.frag_index),
-            versions=versions,
+            # Devices are many, and what they have in common is one object.
+            versions=self.known_versions.setdefault(versions, versions),
             group_set_up=member.set_up is not None and covers(member.set_up, group),
             ask_version=question != "no",
             must_know_version=question == "must know",
-            expected_loss=loss_of(member),
+            expected_loss=self.losses.setdefault(loss := loss_of(member), loss),
             data_rate=device.data_rate,
             known_version=device.firmware_version,
             replaces_group=replaces,

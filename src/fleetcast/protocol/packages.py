@@ -26,6 +26,9 @@ class Direction(Enum):
     DOWN = "down"
     UP = "up"
 
+    # A key of tables that every frame looks into; members are single, so that their identity will do.
+    __hash__ = object.__hash__
+
 
 class Package(IntEnum):
     """A package; its number is the package identifier of the specifications."""
