@@ -115,7 +115,8 @@ def begun(database: Database, campaign_id: int, fence: int) -> tuple[Parts, Stat
     parts = load(database, campaign_id)
     state = begin(parts.plan)
     with database.write() as connection:
-        columns = running_campaigns.campaign_columns(state.campaign, None)
+        # Its status is RUNNING from the start on, though the engine has not reacted to that yet.
+        columns = {"state": running_campaigns.campaign_columns(state.campaign, None)["state"]}
         running_campaigns.prove(connection, campaign_id, fence, columns)
         running_campaigns.save_devices(connection, campaign_id, parts, dict(enumerate(state.devices)), NOW)
         running_campaigns.save_groups(connection, campaign_id, parts, dict(enumerate(state.groups)), NOW)
