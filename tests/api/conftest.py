@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from fleetcast.actions.first_start import first_start
 from fleetcast.api.app import build
@@ -27,6 +29,9 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+VAULT = KeyVault(KeyEncryptionKeys.of(Secret(bytes(range(32)))))
+KINDS = installed()
+_NOTHING = Database.open("sqlite:////nowhere/nothing.db")
 
 
 class Api:
@@ -67,14 +72,25 @@ class Server:
     subscriber_id: int
 
 
+@cache
+def application() -> FastAPI:
+    """Built once, for its routes take a while; each test puts its own parts in."""
+    return build(Parts(database=_NOTHING, vault=VAULT, clock=ManualClock(NOON), kinds=KINDS))
+
+
+def parts_of(database: Database, clock: ManualClock) -> Parts:
+    """What the routes work with in tests."""
+    return Parts(database=database, vault=VAULT, clock=clock, wall=clock, kinds=KINDS)
+
+
 @pytest.fixture
 def server(database: Database) -> Iterator[Server]:
     clock = ManualClock(NOON)
     made = first_start(database, from_datetime(NOON))
     assert made is not None
-    vault = KeyVault(KeyEncryptionKeys.of(Secret(bytes(range(32)))))
-    parts = Parts(database=database, vault=vault, clock=clock, wall=clock, kinds=installed())
-    with TestClient(build(parts)) as client:
+    parts, app = parts_of(database, clock), application()
+    app.state.parts = parts
+    with TestClient(app) as client:
         yield Server(parts, clock, Api(client, made.token.reveal().decode()), made.subscriber_id)
 
 

@@ -9,14 +9,17 @@ from fastapi import APIRouter, FastAPI
 
 from fleetcast import __version__
 from fleetcast.api import (
+    campaigns,
     connections,
     delta_keys,
     device_profiles,
     device_sets,
     devices,
+    events,
     files,
     multicast_groups,
     problems,
+    progress,
     regions,
     subscriber,
     users,
@@ -41,6 +44,9 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     regions.router,
     files.router,
     delta_keys.router,
+    campaigns.router,
+    progress.router,
+    events.router,
     subscriber.router,
     users.router,
 )
