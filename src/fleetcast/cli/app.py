@@ -10,10 +10,16 @@ from fleetcast import __version__
 from fleetcast.cli.airtime import airtime
 from fleetcast.cli.assemble import assemble
 from fleetcast.cli.bands import bands
+from fleetcast.cli.campaign import campaign
+from fleetcast.cli.database import database
 from fleetcast.cli.decode import decode
 from fleetcast.cli.encode import encode
+from fleetcast.cli.fleet import connection, device, device_set, file, group, profile, region
 from fleetcast.cli.fragment import fragment
+from fleetcast.cli.login import login
 from fleetcast.cli.rehearse import rehearse
+from fleetcast.cli.serve import serve
+from fleetcast.cli.settings import settings
 from fleetcast.cli.version import version
 
 app = typer.Typer(
@@ -41,5 +47,18 @@ def fleetcast(
     """Firmware update campaigns over LoRaWAN (FUOTA)."""
 
 
-for command in (decode, encode, airtime, bands, fragment, assemble, rehearse, version):
+for command in (decode, encode, airtime, bands, fragment, assemble, rehearse, serve, settings, login, version):
     app.command()(command)
+
+for name, noun in (
+    ("device", device),
+    ("device-set", device_set),
+    ("profile", profile),
+    ("group", group),
+    ("region", region),
+    ("file", file),
+    ("campaign", campaign),
+    ("connection", connection),
+    ("database", database),
+):
+    app.add_typer(noun, name=name)
