@@ -16,6 +16,7 @@ from fleetcast.campaign import (
     frames,
     group_sessions,
     hearing,
+    late_starts,
     progression,
     requests,
     restarts,
@@ -133,7 +134,7 @@ def _dispatch(draft: Draft, event: Event) -> None:
             if status is Status.PAUSED:
                 draft.edit_campaign().status = Status.RUNNING
                 draft.note(RecordKind.STATUS, "", _ordered("resumed", event.who, event.why))
-                progression.resumed(draft)
+                late_starts.resumed(draft)
                 _go_on(draft, range(len(draft.plan.groups)))
         case Stopped():
             if status in (Status.RUNNING, Status.PAUSED):

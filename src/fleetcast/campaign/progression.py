@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fleetcast.campaign import cleanup, exchange, flow, group_sessions, transmission
-from fleetcast.campaign.causes import Cause, Failure
+from fleetcast.campaign import cleanup, exchange, flow, group_sessions, late_starts, transmission, verdicts
 from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.effects import RecordKind
 from fleetcast.campaign.states import (
     LAST_STEP,
     CampaignState,
-    DeviceState,
     Mode,
     Outcome,
     Stage,
@@ -72,7 +70,7 @@ def begin(draft: Draft) -> None:
     for g in range(len(draft.plan.groups)):
         group_sessions.ensure(draft, g)
         if draft.plan.policy.setup is Setup.PIPELINED:
-            group_sessions.arm(draft, g, _latest_start(draft))
+            group_sessions.arm(draft, g, late_starts.latest_start(draft))
     _begin_stage(draft, 1)
 
 
@@ -107,7 +105,7 @@ def _begin_stage(draft: Draft, number: int) -> None:
     if stage is Stage.MC_SESSION_SETUP and draft.plan.policy.setup is Setup.STAGED:
         for g in range(len(draft.plan.groups)):
             if draft.group(g).mode is not Mode.REFUSED:
-                group_sessions.arm(draft, g, _latest_start(draft))
+                group_sessions.arm(draft, g, late_starts.latest_start(draft))
     if stage in LAST_STEP or stage is Stage.FURTHER_ROUNDS:
         campaign.rouse = 0
 
@@ -125,14 +123,6 @@ def _rouse(draft: Draft) -> bool:
     return campaign.rouse < 0
 
 
-def _latest_start(draft: Draft) -> InstantMs:
-    stages = stages_of(draft.plan)
-    number = stages.index(Stage.MC_SESSION_SETUP) + 1
-    if draft.plan.stage_latest_ends:
-        return min(draft.plan.stage_latest_ends[number - 1], draft.plan.end)
-    return draft.plan.end
-
-
 def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     counts = draft.counts()
     last = LAST_STEP[stage]
@@ -141,25 +131,25 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
     lost = passed + still_open < draft.plan.needed and draft.plan.policy.below_threshold is BelowThreshold.FAIL
     for_transfer = draft.plan.type is not CampaignType.MULTICAST_SETUP
     over = still_open == 0 or lost or draft.now >= latest
-    if not over and not for_transfer and _start_came_too_early(draft, _armed(draft)):
-        if draft.plan.policy.late_start is LateStart.FAIL and _given_start(draft):
-            _fail_late_start(draft, _armed(draft))
+    if not over and not for_transfer and late_starts.came_too_early(draft, late_starts.armed(draft)):
+        if draft.plan.policy.late_start is LateStart.FAIL and late_starts.was_given(draft):
+            _fail_late_start(draft, late_starts.armed(draft))
             return True
         # In class C whoever is told now joins the session under way; in class B the others need a later start.
-        if any(planned.session_class == "B" for planned in draft.plan.groups) and _move_starts(draft):
+        if any(planned.session_class == "B" for planned in draft.plan.groups) and late_starts.move(draft):
             return True
     if not over and passed >= draft.plan.needed:
         over = _grace_over(draft, last)
     elif draft.campaign.grace_since:
         _end_grace(draft)
     if not over:
-        _wake_at(draft, min(latest, draft.campaign.grace_until or latest, _next_start(draft) or latest))
+        _wake_at(draft, min(latest, draft.campaign.grace_until or latest, late_starts.next_start(draft) or latest))
         return False
-    if for_transfer and not lost and still_open and _start_came_too_early(draft, _armed(draft)):
-        if draft.plan.policy.late_start is LateStart.FAIL and _given_start(draft):
+    if for_transfer and not lost and still_open and late_starts.came_too_early(draft, late_starts.armed(draft)):
+        if draft.plan.policy.late_start is LateStart.FAIL and late_starts.was_given(draft):
             _fail_late_start(draft, passed)
             return True
-        if _move_starts(draft):
+        if late_starts.move(draft):
             return True
     if still_open:
         draft.edit_campaign().sweep = 0
@@ -169,59 +159,6 @@ def _unicast_stage(draft: Draft, stage: Stage) -> bool:
 
 def _fail_late_start(draft: Draft, told: int) -> None:
     _fail_campaign(draft, f"{told} devices were told by the session start, {draft.plan.needed} are needed")
-
-
-def _armed(draft: Draft) -> int:
-    return draft.counts().passed(Step.MC_SESSION)
-
-
-def _next_start(draft: Draft) -> InstantMs:
-    """When a session of a multicast setup campaign starts, for which nothing else waits; 0: none lies ahead."""
-    if draft.plan.type is not CampaignType.MULTICAST_SETUP:
-        return 0
-    starts = [draft.group(g).session_start for g in range(len(draft.plan.groups))]
-    return min((start for start in starts if start > draft.now), default=0)
-
-
-def _start_came_too_early(draft: Draft, armed: int) -> bool:
-    """Whether a session start has come, given or computed, and fewer devices than the threshold asks for are armed."""
-    if armed >= draft.plan.needed:
-        return False
-    groups = [draft.group(g) for g in range(len(draft.plan.groups))]
-    return any(group.mode is Mode.ARMED and group.session_start <= draft.now for group in groups)
-
-
-def resumed(draft: Draft) -> None:
-    """A pause is over: session starts that passed in it, before enough devices were told, are settled anew."""
-    stages = stages_of(draft.plan)
-    number = stages.index(Stage.MC_SESSION_SETUP) + 1
-    short = draft.counts().passed(Step.MC_SESSION) < draft.plan.needed
-    if draft.plan.type is not CampaignType.MULTICAST_SETUP and draft.campaign.stage <= number and short:
-        _move_starts(draft)
-
-
-def _given_start(draft: Draft) -> bool:
-    """Whether a session start that the operator gave has come."""
-    return any(
-        planned.session_start is not None and draft.group(g).session == 1 for g, planned in enumerate(draft.plan.groups)
-    )
-
-
-def _move_starts(draft: Draft) -> bool:
-    """Settle later session starts for groups whose start has passed; False where the time doesn't allow one."""
-    latest = draft.plan.end
-    if draft.plan.stage_latest_ends:
-        transfer_s = max(planned.transfer_s for planned in draft.plan.groups)
-        latest = min(latest, max(_latest_start(draft), draft.plan.stage_latest_ends[-1] - transfer_s * 1000))
-    late = [
-        g for g in range(len(draft.plan.groups))
-        if draft.group(g).mode is Mode.ARMED and draft.group(g).session_start <= draft.now
-    ]  # fmt: skip
-    if draft.now >= latest:
-        return False
-    for g in late:
-        group_sessions.move_start(draft, g, latest)
-    return bool(late)
 
 
 def _transfer_stage(draft: Draft, stage: Stage) -> bool:
@@ -295,7 +232,7 @@ def _leave_behind_open(draft: Draft) -> bool:
         if device.outcome is Outcome.OPEN and device.step <= last:
             if stage in LAST_STEP and late and _may_join_late(draft, i):
                 continue
-            failure = _why_open(draft, device, late=late)
+            failure = verdicts.why_open(draft, device, late=late)
             draft.leave_behind(i, failure.cause, failure.detail)
     campaign = draft.edit_campaign()
     if end < len(draft.plan.devices):
@@ -314,22 +251,6 @@ def _may_join_late(draft: Draft, i: int) -> bool:
         return False
     group = draft.group(draft.planned(i).group)
     return group.session_start > 0 and draft.now >= group.session_start and flow.can_join(draft, i)
-
-
-def _why_open(draft: Draft, device: DeviceState, *, late: bool) -> Failure:
-    if not device.heard:
-        return Failure(Cause.NEVER_HEARD)
-    if device.failure is not None and device.failure.cause is Cause.NETWORK_ERROR and not device.tries:
-        return device.failure
-    stage = draft.campaign.stage
-    if late and draft.now >= draft.plan.end:
-        unseen = ", not one uplink of the new firmware was heard" if device.step is Step.VERSION_CHECK else ""
-        return Failure(Cause.TIME_OVER, f"stage {stage}{unseen}")
-    if device.step in (Step.VERSION_CHECK, Step.SOAK) and not device.tries:
-        if device.step is Step.SOAK:
-            return Failure(Cause.NOT_HEALTHY)
-        return Failure(Cause.NO_ANSWER, "not heard since the reboot was due")
-    return Failure(Cause.TIME_OVER if late else Cause.NO_ANSWER, f"stage {stage}")
 
 
 def _end_stage(draft: Draft, succeeded: int, *, judge: bool = True) -> bool:
@@ -379,7 +300,7 @@ def _close(draft: Draft) -> bool:
         return True
     first, devices = max(campaign.sweep, 0), len(draft.plan.devices)
     end = min(first + SLICE, devices)
-    _make_final(draft, first, end)
+    verdicts.make_final(draft, first, end)
     campaign = draft.edit_campaign()
     if end < devices:
         campaign.sweep, campaign.due = end, draft.now
@@ -393,29 +314,13 @@ def _fail_campaign(draft: Draft, why: str) -> None:
     cleanup.begin(draft, Status.FAILED, why)
 
 
-def _make_final(draft: Draft, first: int, end: int) -> None:
-    for i in range(first, end):
-        device = draft.device(i)
-        if device.outcome is Outcome.BEHIND and device.failure is not None:
-            draft.fail(i, device.failure.cause, device.failure.detail)
-        elif device.outcome is Outcome.OPEN:
-            draft.fail(i, _why_not_done(draft), f"stage {draft.campaign.stage}")
-
-
-def _why_not_done(draft: Draft) -> Cause:
-    """Why a device is still open when the campaign ends."""
-    if draft.campaign.end_status is Status.STOPPED:
-        return Cause.STOPPED
-    return Cause.TIME_OVER if draft.now >= draft.plan.end else Cause.CAMPAIGN_FAILED
-
-
 def _clean_up(draft: Draft) -> bool:
     campaign = draft.campaign
     devices = len(draft.plan.devices)
     if campaign.sweep >= 0:
         end = min(campaign.sweep + SLICE, devices)
         cleanup.sweep(draft, campaign.sweep, end)
-        _make_final(draft, campaign.sweep, end)
+        verdicts.make_final(draft, campaign.sweep, end)
         campaign = draft.edit_campaign()
         campaign.sweep = end if end < devices else -1
         if campaign.sweep >= 0:
