@@ -21,6 +21,8 @@ UNION ALL SELECT 'constraint', conname, conrelid::regclass || ' ' || pg_get_cons
        WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT 'table', relname, concat_ws(' ', obj_description(oid), reloptions::text) FROM pg_class
        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 """
 _SQLITE_CATALOG = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
 
@@ -72,6 +74,12 @@ def test_a_column_that_is_missing_is_found(database: Database) -> None:
     assert any("description" in line for line in schema.differences(database))
 
 
+def test_a_missing_guard_of_the_audit_journal_is_found(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("DROP TRIGGER audit_kept" + ("" if database.is_sqlite else " ON audit")))
+    assert any("audit_kept" in line for line in schema.differences(database))
+
+
 def test_every_table_and_every_column_says_what_it_is_for() -> None:
     for table in metadata.tables.values():
         assert table.comment, table.name
@@ -80,6 +88,6 @@ def test_every_table_and_every_column_says_what_it_is_for() -> None:
 
 
 def test_every_row_belongs_to_a_subscriber() -> None:
-    of_the_deployment = {"subscriber", "worker", "heard_key"}
+    of_the_deployment = {"subscriber", "worker", "heard_key", "login_failure"}
     without = {name for name, table in metadata.tables.items() if "subscriber_id" not in table.columns}
     assert without == of_the_deployment

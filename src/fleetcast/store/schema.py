@@ -20,6 +20,7 @@ from sqlalchemy import Connection, inspect, text
 from fleetcast.errors import Conflict
 from fleetcast.store.database import Database
 from fleetcast.store.tables import metadata
+from fleetcast.store.tables.trust import GUARDS
 
 _MIGRATION_LOCK: Final = 0x666C6565  # any number of our own
 
@@ -95,6 +96,9 @@ def differences(database: Database) -> list[str]:
     """Where the database departs from the schema it should have, and rows that can't be right; empty: nothing."""
     with database.read() as connection:
         found = [str(each) for each in compare_metadata(MigrationContext.configure(connection), metadata)]
+        found += [
+            f"trigger {each} isn't there" for each in sorted(GUARDS[connection.dialect.name] - _triggers(connection))
+        ]
         if database.is_sqlite:
             found += [
                 f"integrity: {line}" for (line,) in connection.execute(text("PRAGMA integrity_check")) if line != "ok"
@@ -104,6 +108,13 @@ def differences(database: Database) -> list[str]:
                 for table, row, target, _ in connection.execute(text("PRAGMA foreign_key_check"))
             ]
     return found
+
+
+def _triggers(connection: Connection) -> frozenset[str]:
+    if connection.dialect.name == "sqlite":
+        return frozenset(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
+    switched_on = text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")
+    return frozenset(connection.execute(switched_on).scalars())
 
 
 def _version(connection: Connection) -> str | None:

@@ -42,8 +42,11 @@ from fleetcast.store.tables.fleet import (
     region_group,
 )
 from fleetcast.store.tables.traffic import heard_key, inbox, journal, message, outbox
+from fleetcast.store.tables.trust import audit, audit_chain, login_failure, session, trusted_key
 
 __all__ = [
+    "audit",
+    "audit_chain",
     "campaign",
     "campaign_device",
     "campaign_device_set",
@@ -65,14 +68,17 @@ __all__ = [
     "inbox",
     "journal",
     "key_material",
+    "login_failure",
     "message",
     "metadata",
     "multicast_group",
     "outbox",
     "region",
     "region_group",
+    "session",
     "subscriber",
     "token",
+    "trusted_key",
     "usage_report",
     "user",
     "webhook",

@@ -68,6 +68,8 @@ campaign = Table(
     number("fence", "Goes up by one with each claim; every write of its state proves it.", default=0),
     instant("owner_until", "Until when that worker owns it, by the database's clock.", optional=True),
     *history(),
+    number("made_by_id", "User who said last what it is; 0: Fleetcast itself.", default=0),
+    word("approved_content", "Fingerprint of what was approved, its file and sets among it.", optional=True),
     one_of("status", "CONFIGURED", "SCHEDULED", "RUNNING", "PAUSED", "STOPPING", "STOPPED", "FAILED", "SUCCEEDED"),
     one_of("type", "multicast setup", "binary", "firmware"),
     unique_while_active("campaign", "subscriber_id", "name"),

@@ -20,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -86,6 +87,11 @@ def measure(name: str, comment: str) -> AnyColumn:
 def flag(name: str, comment: str, *, optional: bool = False) -> AnyColumn:
     """Yes or no; where it is optional, empty is unknown."""
     return Column(name, Boolean(create_constraint=False), nullable=optional, comment=comment)
+
+
+def switch(name: str, comment: str) -> AnyColumn:
+    """Yes or no, and no where nobody said anything."""
+    return Column(name, Boolean(create_constraint=False), nullable=False, server_default=false(), comment=comment)
 
 
 def octets(name: str, comment: str, *, optional: bool = False) -> AnyColumn:

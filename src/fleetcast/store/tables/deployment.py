@@ -16,6 +16,7 @@ from fleetcast.store.tables.columns import (
     parent,
     row_id,
     subscriber_id,
+    switch,
     unique_while_active,
     word,
 )
@@ -31,6 +32,11 @@ subscriber = Table(
     flag("asks_versions", "Whether firmware versions are asked for outside campaigns too."),
     document("settings", "Campaign settings that differ from the built-in defaults, by name."),
     *history(),
+    number(
+        "approval_devices", "Campaigns over more devices than this need an approval; empty: none do.", optional=True
+    ),
+    document("approval_types", "Types of campaigns that need an approval; empty: none.", optional=True),
+    switch("requires_signature", "Whether files need a signature by a trusted key before they are taken."),
     unique_while_active("subscriber", "name"),
     comment="A tenant: everything else belongs to one.",
 )
@@ -127,7 +133,7 @@ key_material = Table(
 idempotency_key = Table(
     "idempotency_key",
     metadata,
-    subscriber_id(),
+    subscriber_id(checked=False),
     parent("user_id", "user", "Who sent it."),
     word("key", "The key, as the caller chose it."),
     octets("request_hash", "SHA-256 of method, path and body: the same key with another request is refused."),
