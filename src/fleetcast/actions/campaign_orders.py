@@ -20,16 +20,17 @@ from fleetcast.actions.fields import Checks, InvalidField, InvalidFields
 from fleetcast.actions.history import note
 from fleetcast.campaign.causes import Cause
 from fleetcast.campaign.events import Event, Paused, Resumed, Started, Stopped
-from fleetcast.errors import Conflict, Invalid
+from fleetcast.errors import Conflict, Damaged, Invalid, NotFound, Unavailable
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.store import campaigns as store
 from fleetcast.store import device_sets, files, inbox, journal, running_campaigns
+from fleetcast.store.campaigns import SCHEDULE
 from fleetcast.store.database import Database
 from fleetcast.store.device_sets import DeviceSet
 from fleetcast.store.idempotency import Once
 
-__all__ = ["failed_devices", "pause", "resume", "retry_failed", "start", "start_due", "stop"]
+__all__ = ["SCHEDULE", "failed_devices", "next_due", "pause", "resume", "retry_failed", "start", "start_due", "stop"]
 
 AT_ONCE: Final = 10
 _RUNNING: Final = ("RUNNING", "PAUSED")
@@ -52,16 +53,36 @@ def start(database: Database, who: Identity, campaign_id: int, now: InstantMs) -
 
 
 def start_due(database: Database, now: InstantMs) -> int:
-    """Start what was scheduled for now; how many were looked at. One that can't be started is configured again."""
+    """Start what was scheduled for now; how many were looked at. One that can't be started is configured again.
+
+    However many workers ask, each starts once. What goes wrong with one keeps no other from its start: it is configured
+    again, too, and what was raised is raised together at the end. Raises Unavailable.
+    """
     with database.read() as connection:
         due = store.due(connection, now, AT_ONCE)
+    wrong: list[Exception] = []
     for campaign_id, subscriber_id in due:
         itself = Identity(subscriber_id=subscriber_id, user_id=0, login="", role=Role.OPERATOR)
         try:
             _start(database, itself, campaign_id, now, scheduled=True)
-        except (Invalid, Conflict) as refused:
+        except Unavailable:
+            raise
+        except (ChangedMeanwhile, store.WrongStatus):
+            continue  # somebody else was faster: another worker, or whoever changed the schedule
+        except (Invalid, Conflict, NotFound, Damaged) as refused:
             _give_back(database, itself, campaign_id, str(refused), now)
+        except Exception as error:  # noqa: BLE001 - whatever it was: told to the operator, and raised below
+            _give_back(database, itself, campaign_id, f"Fleetcast failed at it ({type(error).__name__}: {error})", now)
+            wrong.append(error)
+    if wrong:
+        raise ExceptionGroup("scheduled campaigns could not be started", wrong)
     return len(due)
+
+
+def next_due(database: Database) -> InstantMs | None:
+    """When the next scheduled campaign is to start; None: none is scheduled."""
+    with database.read() as connection:
+        return store.next_due(connection)
 
 
 def pause(database: Database, who: Identity, campaign_id: int, why: str, now: InstantMs) -> None:
@@ -162,7 +183,9 @@ def _check_content(connection: Connection, file_id: int | None) -> None:
 
 def _give_back(database: Database, who: Identity, campaign_id: int, why: str, now: InstantMs) -> None:
     with database.write() as connection:
-        if store.status(connection, campaign_id) != "SCHEDULED":
+        try:
+            store.require(connection, campaign_id, "given back", "SCHEDULED")
+        except store.WrongStatus:
             return
         store.move(connection, campaign_id, now, status="CONFIGURED", scheduled_at=None, why=why)
         line = journal.Line(

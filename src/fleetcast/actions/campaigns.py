@@ -19,7 +19,7 @@ from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType, SuccessMeans
 from fleetcast.store import campaigns, device_sets, files, regions, subscribers
 from fleetcast.store.campaigns import KIND, Campaign
-from fleetcast.store.database import Database
+from fleetcast.store.database import Database, wake
 from fleetcast.store.idempotency import Once
 from fleetcast.store.objects import Stored
 
@@ -118,6 +118,7 @@ def schedule(database: Database, who: Identity, row_id: int, at: InstantMs, now:
         look_up(connection, who, draft(connection, who, row_id))
         campaigns.move(connection, row_id, now, status="SCHEDULED", scheduled_at=at, why="")
         note(connection, who, "campaign", "scheduled", row_id, found.what.name, now, campaign_id=row_id, at=at)
+        wake(connection, campaigns.SCHEDULE)
 
 
 def unschedule(database: Database, who: Identity, row_id: int, now: InstantMs) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from fleetcast import __version__
+from fleetcast.actions import campaign_orders
 from fleetcast.clock import WorkingClock, pause
 from fleetcast.connectors import catalog
 from fleetcast.connectors.catalog import Kind
@@ -30,6 +31,7 @@ from fleetcast.runtime.dispatch import LeaseLapsed
 from fleetcast.runtime.health import Health, Report
 from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
+from fleetcast.runtime.schedule import Schedule
 from fleetcast.runtime.supervisor import Supervisor
 from fleetcast.store import heard_keys, inbox, open_connections, ownership, workers
 from fleetcast.store.database import Database
@@ -91,6 +93,7 @@ class Worker:
         self._owners: dict[int, CampaignOwner] = {}
         self._leases: Leases | None = None
         self._connections: Connections | None = None
+        self._schedule = Schedule(database, clock, self.health, options.look_s)
         self._worker_id = 0
         self._uplinks = self._downlinks = 0
         self._claim_now = asyncio.Event()
@@ -120,6 +123,7 @@ class Worker:
                 start("leases", self._renew)
                 start("shares", self._share)
                 start("claims", self._claim)
+                start("schedule", self._schedule.run)
                 await _at_most(_SETTLE_S, self._claimed_once.wait())
         finally:
             hold.release()
@@ -159,7 +163,12 @@ class Worker:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(do, payload)
 
-        for channel, do in ((inbox.CHANNEL, self._look_into_inbox), (open_connections.CHANNEL, self._look_outside)):
+        heard = {
+            inbox.CHANNEL: self._look_into_inbox,
+            open_connections.CHANNEL: self._look_outside,
+            campaign_orders.SCHEDULE: self._look_at_schedule,
+        }
+        for channel, do in heard.items():
             self._wakes_end.append(self._database.listen(channel, partial(woken, do)))
 
     def _look_into_inbox(self, payload: str) -> None:
@@ -177,6 +186,9 @@ class Worker:
     def _look_outside(self, _: str) -> None:
         if self._connections is not None:
             self._connections.look()
+
+    def _look_at_schedule(self, _: str) -> None:
+        self._schedule.news.set()
 
     # Loops
 

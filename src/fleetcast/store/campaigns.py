@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from fleetcast.errors import Conflict
 from fleetcast.instants import InstantMs
@@ -14,6 +14,9 @@ from fleetcast.store import tables as t
 from fleetcast.store.objects import Kind
 
 _table = t.campaign
+
+SCHEDULE: Final = "schedule"
+"""The channel that is woken when a campaign was scheduled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,14 @@ def due(connection: Connection, now: InstantMs, most: int) -> list[tuple[int, in
         .limit(most)
     )
     return [(row.id, row.subscriber_id) for row in rows]
+
+
+def next_due(connection: Connection) -> InstantMs | None:
+    """When the next scheduled campaign is to start; None: none is scheduled."""
+    found = connection.execute(
+        select(func.min(_table.c.scheduled_at)).where(_table.c.status == "SCHEDULED", _table.c.archived_at.is_(None))
+    ).scalar()
+    return None if found is None else int(found)
 
 
 def failed_devices(connection: Connection, campaign_id: int, causes: Collection[str]) -> list[int]:
