@@ -157,6 +157,12 @@ webhook = Table(
     flag("enabled", "Whether deliveries are made."),
     number("journal_id", "The last line of the journal it was considered for.", default=0),
     *history(),
+    instant(
+        "failing_since_at",
+        "Since when no delivery was taken, by the database's clock; empty: it works.",
+        optional=True,
+    ),
+    word("disabled_why", "Why Fleetcast switched it off; empty: it did not.", default=""),
     unique_while_active("webhook", "subscriber_id", "name"),
     comment="An address that is told what happens. Its signing secret is key material.",
 )
@@ -178,6 +184,7 @@ webhook_delivery = Table(
     word("error", "Why the last attempt failed.", default=""),
     instant("created_at", "When it was put here."),
     instant("delivered_at", "When it was taken.", optional=True),
+    word("kind", "Kind of the line of the journal.", default=""),
     one_of("state", "waiting", "delivered", "given up"),
     UniqueConstraint("webhook_id", "journal_id"),
     Index(
@@ -186,6 +193,14 @@ webhook_delivery = Table(
         sqlite_where=text("next_at IS NOT NULL"),
         postgresql_where=text("next_at IS NOT NULL"),
     ),
+    Index(
+        "ix_webhook_delivery_waiting",
+        "webhook_id",
+        "id",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("ix_webhook_delivery_created_at", "created_at"),
     comment="One message to a webhook, until it is taken or given up.",
 )
 
