@@ -16,8 +16,8 @@ def test_each_role_has_the_rights_of_the_product_reference() -> None:
         Role.VIEWER: {Right.LOOK},
         Role.OPERATOR: {Right.LOOK, Right.EDIT, Right.RUN},
         Role.APPROVER: {Right.LOOK, Right.APPROVE},
-        Role.ADMIN: {Right.LOOK, Right.EDIT, Right.RUN, Right.APPROVE, Right.ADMINISTER},
-        Role.SYSTEM_ADMIN: {Right.SYSTEM},
+        Role.ADMIN: {Right.LOOK, Right.EDIT, Right.RUN, Right.APPROVE, Right.ADMINISTER, Right.AUDIT},
+        Role.SYSTEM_ADMIN: {Right.SYSTEM, Right.AUDIT},
     }
     for role in Role:
         assert rights_of(role) == table[role]

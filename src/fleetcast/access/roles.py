@@ -24,6 +24,8 @@ class Right(StrEnum):
     """Users, tokens, connections, webhooks, delta signing keys and settings of the subscriber."""
     READ_KEYS = "read keys"
     """See key material; given to a user apart from the role."""
+    AUDIT = "audit"
+    """Read and export the audit journal."""
     SYSTEM = "system"
     """Make subscribers, their quotas and first admins, and rotate key-encryption keys."""
 
@@ -42,8 +44,8 @@ _RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.VIEWER: frozenset({Right.LOOK}),
     Role.OPERATOR: frozenset({Right.LOOK, Right.EDIT, Right.RUN}),
     Role.APPROVER: frozenset({Right.LOOK, Right.APPROVE}),
-    Role.ADMIN: frozenset({Right.LOOK, Right.EDIT, Right.RUN, Right.APPROVE, Right.ADMINISTER}),
-    Role.SYSTEM_ADMIN: frozenset({Right.SYSTEM}),
+    Role.ADMIN: frozenset({Right.LOOK, Right.EDIT, Right.RUN, Right.APPROVE, Right.ADMINISTER, Right.AUDIT}),
+    Role.SYSTEM_ADMIN: frozenset({Right.SYSTEM, Right.AUDIT}),
 }
 
 NO_SUBSCRIBER: Final = 0
@@ -80,6 +82,10 @@ class Identity:
     may_read_keys: bool = False
     scope: frozenset[Right] | None = None
     """What a token was narrowed to; None: all that the user may."""
+    through: str = ""
+    """What this one is known by, for the audit journal: a token, a session, a password."""
+    address: str = ""
+    """Where the request came from, for the audit journal; empty: not from the network."""
 
     def may(self, right: Right) -> bool:
         """Whether this user, through this token, has the right."""

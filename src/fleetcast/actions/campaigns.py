@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
 from fleetcast.actions.creation import create_once
 from fleetcast.actions.fields import TEXT_LONGEST, Checks
-from fleetcast.actions.history import note
+from fleetcast.actions.history import difference, note, said
 from fleetcast.actions.references import require_active, require_all_active
 from fleetcast.actions.subscriber import policy, settings_problems
 from fleetcast.errors import Conflict
@@ -55,14 +55,18 @@ def edit(database: Database, who: Identity, row_id: int, what: Draft, revision: 
     who.require(Right.EDIT)
     check(what)
     with database.write() as connection:
-        KIND.get(connection, who.subscriber_id, row_id)
-        campaigns.require(connection, row_id, "edited", "CONFIGURED")
+        campaigns.require(connection, KIND.get(connection, who.subscriber_id, row_id).id, "edited", "CONFIGURED")
+        before = draft(connection, who, row_id)
         look_up(connection, who, what)
         KIND.replace(
             connection, who.subscriber_id, row_id, what.campaign, revision, now, approved_by_id=None, approved_at=None
         )
         _choose(connection, who, row_id, what)
-        note(connection, who, "campaign", "edited", row_id, what.campaign.name, now, campaign_id=row_id)
+        old, new = difference(_said(before), _said(what))
+        note(
+            connection, who, "campaign", "edited", row_id, what.campaign.name, now, campaign_id=row_id, before=old,
+            after=new,
+        )  # fmt: skip
 
 
 def copy(database: Database, who: Identity, row_id: int, name: str, now: InstantMs, once: Once | None = None) -> int:
@@ -163,22 +167,22 @@ def require_not_archived(found: Stored[Campaign]) -> None:
 
 def check(what: Draft) -> None:
     """Raises InvalidFields for what can't be right whatever else is there."""
-    said, checks = what.campaign, Checks()
-    checks.text("name", said.name, must=True)
-    checks.text("description", said.description, longest=TEXT_LONGEST)
-    checks.one_of("type", said.type, [each.value for each in CampaignType])
-    checks.one_of("update_type", said.update_type, ("full", "delta"))
-    checks.one_of("strategy", said.strategy, STRATEGIES)
-    checks.one_of("success_means", said.success_means, [each.value for each in SuccessMeans])
-    checks.number("max_duration_minutes", said.max_duration_s / 60, 1, LONGEST_S / 60)
-    checks.number("threshold_percent", said.threshold_percent, 1, 100)
-    setup_alone = said.type == CampaignType.MULTICAST_SETUP.value
+    asked, checks = what.campaign, Checks()
+    checks.text("name", asked.name, must=True)
+    checks.text("description", asked.description, longest=TEXT_LONGEST)
+    checks.one_of("type", asked.type, [each.value for each in CampaignType])
+    checks.one_of("update_type", asked.update_type, ("full", "delta"))
+    checks.one_of("strategy", asked.strategy, STRATEGIES)
+    checks.one_of("success_means", asked.success_means, [each.value for each in SuccessMeans])
+    checks.number("max_duration_minutes", asked.max_duration_s / 60, 1, LONGEST_S / 60)
+    checks.number("threshold_percent", asked.threshold_percent, 1, 100)
+    setup_alone = asked.type == CampaignType.MULTICAST_SETUP.value
     checks.that(bool(what.set_ids), "device_set_ids", "name a device set at least")
     checks.that(bool(what.region_ids), "region_ids", "name a region at least")
-    checks.that(setup_alone or said.file_id is not None, "file_id", f"{said.type} needs a file")
-    checks.that(not setup_alone or said.file_id is None, "file_id", "multicast setup sends no file")
-    checks.that(not setup_alone or said.reboot_at is None, "reboot_at", "multicast setup reboots nothing")
-    for problem in settings_problems(said.settings):
+    checks.that(setup_alone or asked.file_id is not None, "file_id", f"{asked.type} needs a file")
+    checks.that(not setup_alone or asked.file_id is None, "file_id", "multicast setup sends no file")
+    checks.that(not setup_alone or asked.reboot_at is None, "reboot_at", "multicast setup reboots nothing")
+    for problem in settings_problems(asked.settings):
         checks.complain(problem.field, problem.message)
     checks.done()
 
@@ -201,8 +205,14 @@ def _put_in(
         connection, who.subscriber_id, new.campaign, now, status="CONFIGURED", copied_from_id=copied_from_id
     )
     _choose(connection, who, row_id, new)
-    note(connection, who, "campaign", verb, row_id, new.campaign.name, now, campaign_id=row_id)
+    note(
+        connection, who, "campaign", verb, row_id, new.campaign.name, now, campaign_id=row_id, after=_said(new)
+    )  # fmt: skip
     return row_id
+
+
+def _said(what: Draft) -> dict[str, Any]:
+    return said(what.campaign) | {"device_set_ids": what.set_ids, "region_ids": what.region_ids}
 
 
 def _choose(connection: Connection, who: Identity, row_id: int, what: Draft) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
 from fleetcast.actions.fields import TEXT_LONGEST, Checks
+from fleetcast.actions.history import CHANGED
 from fleetcast.actions.objects import Editable
 from fleetcast.connectors import catalog
 from fleetcast.connectors.catalog import Kind
@@ -82,7 +83,7 @@ def create(
         _keep_secrets(connection, vault, who, row_id, secrets, now)
         wake(connection, open_connections.CHANNEL)
 
-    return CONNECTIONS.create(database, who, new, now, once, then=keep)
+    return CONNECTIONS.create(database, who, new, now, once, then=keep, told=_told(secrets))
 
 
 def edit(
@@ -107,7 +108,7 @@ def edit(
         wake(connection, open_connections.CHANNEL)
         return bool(secrets)
 
-    CONNECTIONS.edit(database, who, row_id, what, revision, now, then=keep)
+    CONNECTIONS.edit(database, who, row_id, what, revision, now, then=keep, told=_told(secrets))
 
 
 def archive(database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:
@@ -120,6 +121,10 @@ def restore(database: Database, who: Identity, row_id: int, revision: int | None
     CONNECTIONS.restore(database, who, row_id, revision, now)
     with database.write() as connection:
         wake(connection, open_connections.CHANNEL)
+
+
+def _told(secrets: Mapping[str, Secret]) -> dict[str, dict[str, str]]:
+    return {"secrets": dict.fromkeys(secrets, CHANGED)} if secrets else {}
 
 
 def _check_fields(kinds: Mapping[str, Kind], what: NetworkConnection, secrets: Mapping[str, Secret]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
 from fleetcast.actions.fields import TEXT_LONGEST, Checks, InvalidField, InvalidFields
+from fleetcast.actions.history import CHANGED
 from fleetcast.actions.objects import Editable
 from fleetcast.instants import InstantMs
 from fleetcast.secret import Secret
@@ -53,7 +54,7 @@ def create(
         vault.put(connection, who.subscriber_id, KeyKind.SIGNING_KEY, row_id, kept, now)
 
     new = DeltaKey(name=name, description=description, public_key=public.decode())
-    return DELTA_KEYS.create(database, who, new, now, once, then=keep)
+    return DELTA_KEYS.create(database, who, new, now, once, then=keep, told={"private_key": CHANGED})
 
 
 def _read(private_key: Secret) -> ec.EllipticCurvePrivateKey:

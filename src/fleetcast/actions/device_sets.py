@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -22,6 +22,7 @@ from fleetcast.store.objects import Stored
 __all__ = ["SETS", "DeviceSet", "change_members", "create", "edit"]
 
 _SHOWN: Final = 5
+_NOTED: Final = 1000
 
 
 def _check(what: DeviceSet) -> None:
@@ -44,11 +45,14 @@ def create(
 ) -> int:
     """Put a set in with these devices, which must all be there; gives its number."""
 
-    def fill(connection: Connection, row_id: int) -> None:
-        found = numbers(connection, who.subscriber_id, dev_euis)
-        device_sets.add(connection, who.subscriber_id, row_id, sorted(set(found.values())))
+    told: dict[str, Any] = {}
 
-    return SETS.create(database, who, new, now, once, then=fill)
+    def fill(connection: Connection, row_id: int) -> None:
+        found = set(numbers(connection, who.subscriber_id, dev_euis).values())
+        device_sets.add(connection, who.subscriber_id, row_id, sorted(found))
+        told.update(_moved(found, set()))
+
+    return SETS.create(database, who, new, now, once, then=fill, told=told)
 
 
 def edit(
@@ -62,6 +66,8 @@ def edit(
 ) -> None:
     """Exchange what a set says, and its devices where they are given."""
 
+    told: dict[str, Any] = {}
+
     def fill(connection: Connection, _before: Stored[DeviceSet]) -> bool:
         if dev_euis is None:
             return False
@@ -69,9 +75,10 @@ def edit(
         there = device_sets.members(connection, row_id)
         device_sets.remove(connection, row_id, sorted(there - wanted))
         device_sets.add(connection, who.subscriber_id, row_id, sorted(wanted - there))
+        told.update(_moved(wanted - there, there - wanted))
         return there != wanted
 
-    SETS.edit(database, who, row_id, what, revision, now, then=fill)
+    SETS.edit(database, who, row_id, what, revision, now, then=fill, told=told)
 
 
 def change_members(
@@ -96,9 +103,14 @@ def change_members(
         device_sets.remove(connection, row_id, sorted(gone))
         device_sets.add(connection, who.subscriber_id, row_id, sorted(new))
         device_sets.KIND.replace(connection, who.subscriber_id, row_id, found.what, revision, now)
-        note(
-            connection, who, "device set", "edited", row_id, found.what.name, now, added=len(new), removed=len(gone)
-        )  # fmt: skip
+        note(connection, who, "device set", "edited", row_id, found.what.name, now, **_moved(new, gone))
+
+
+def _moved(added: Collection[int], removed: Collection[int]) -> dict[str, Any]:
+    """Who came and who went, for the journals: so many, and the numbers of the first of them."""
+    named = {"added_ids": added, "removed_ids": removed}
+    counts = {"added": len(added), "removed": len(removed)}
+    return counts | {name: sorted(those)[:_NOTED] for name, those in named.items() if those}
 
 
 def numbers(

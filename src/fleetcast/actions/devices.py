@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from fleetcast.access import Identity, Right
 from fleetcast.actions import quotas
 from fleetcast.actions.fields import Checks
-from fleetcast.actions.history import note
+from fleetcast.actions.history import CHANGED, note
 from fleetcast.actions.objects import Editable
 from fleetcast.actions.references import require_active
 from fleetcast.identifiers import DevEui
@@ -83,7 +83,7 @@ def create(
         quotas.keep_devices(connection, who.subscriber_id)
         _keep(connection, vault, who, row_id, new, None, key, now)
 
-    return DEVICES.create(database, who, _tidy(new), now, once, then=keep, has_key=key is not None)
+    return DEVICES.create(database, who, _tidy(new), now, once, then=keep, told=_told(key), has_key=key is not None)
 
 
 def edit(
@@ -104,7 +104,7 @@ def edit(
         return key is not None
 
     others: dict[str, Any] = {} if key is None else {"has_key": True}
-    DEVICES.edit(database, who, row_id, _tidy(what), revision, now, then=keep, **others)
+    DEVICES.edit(database, who, row_id, _tidy(what), revision, now, then=keep, told=_told(key), **others)
 
 
 def archive(database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:
@@ -133,6 +133,10 @@ def read_key(database: Database, vault: KeyVault, who: Identity, row_id: int, no
         key = vault.get(connection, KeyKind.ROOT_KEY, row_id)
         note(connection, who, "device", "key read", row_id, found.what.dev_eui, now, device_id=row_id)
     return key
+
+
+def _told(key: Secret | None) -> dict[str, str]:
+    return {} if key is None else {"key": CHANGED}
 
 
 def _tell(database: Database) -> None:

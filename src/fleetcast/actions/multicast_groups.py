@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from fleetcast.access import Identity, Right
 from fleetcast.actions import quotas
 from fleetcast.actions.fields import Checks
-from fleetcast.actions.history import note
+from fleetcast.actions.history import CHANGED, note
 from fleetcast.actions.objects import Editable
 from fleetcast.actions.references import require_active
 from fleetcast.errors import Invalid
@@ -147,7 +147,7 @@ def create(
 
     others = {"has_key": True, "next_f_cnt": new.initial_f_cnt}
     check(new)
-    return GROUPS.create(database, who, tidy(new), now, once, then=keep, **others)
+    return GROUPS.create(database, who, tidy(new), now, once, then=keep, told={"mc_key": CHANGED}, **others)
 
 
 def edit(
@@ -173,7 +173,8 @@ def edit(
         return key is not None
 
     check(what)
-    GROUPS.edit(database, who, row_id, tidy(what), revision, now, then=keep)
+    told = {} if key is None else {"mc_key": CHANGED}
+    GROUPS.edit(database, who, row_id, tidy(what), revision, now, then=keep, told=told)
 
 
 def archive(database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:

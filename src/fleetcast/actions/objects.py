@@ -6,7 +6,7 @@ campaign runs. Each method is one transaction, and leaves a line in the journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
 from fleetcast.actions.creation import create_once
-from fleetcast.actions.history import note
+from fleetcast.actions.history import difference, note, said
 from fleetcast.instants import InstantMs
 from fleetcast.store import use
 from fleetcast.store.database import Database
@@ -61,9 +61,12 @@ class Editable(Generic[T]):
         once: Once | None = None,
         *,
         then: Callable[[Connection, int], None] | None = None,
+        told: Mapping[str, Any] | None = None,
         **others: Any,
     ) -> int:
         """Put one in, and in the same transaction what `then` adds; gives its number.
+
+        `told`: what the journals say besides; `then` may still add to it.
 
         Raises InvalidFields, and `clashes.Taken` where another one has its name.
         """
@@ -75,7 +78,10 @@ class Editable(Generic[T]):
             row_id = self.kind.insert(connection, who.subscriber_id, new, now, **others)
             if then is not None:
                 then(connection, row_id)
-            note(connection, who, self.kind.noun, "created", row_id, self.label(new), now)
+            note(
+                connection, who, self.kind.noun, "created", row_id, self.label(new), now, after=said(new),
+                **told or {},
+            )  # fmt: skip
             return row_id
 
         return create_once(database, who, once, now, make)
@@ -90,6 +96,7 @@ class Editable(Generic[T]):
         now: InstantMs,
         *,
         then: Callable[[Connection, Stored[T]], bool] | None = None,
+        told: Mapping[str, Any] | None = None,
         **others: Any,
     ) -> None:
         """Exchange what one says. `then` changes what belongs to it, and says whether that concerns running campaigns.
@@ -102,11 +109,14 @@ class Editable(Generic[T]):
             before = self.kind.get(connection, who.subscriber_id, row_id)
             self.look_up(connection, who, what)
             self.kind.replace(connection, who.subscriber_id, row_id, what, revision, now, **others)
-            changed = [name for name in self.kind.names if getattr(before.what, name) != getattr(what, name)]
+            old, new = difference(said(before.what), said(what))
             concerns = then(connection, before) if then is not None else False
-            if concerns or not self.free.issuperset(changed):
+            if concerns or not self.free.issuperset(new):
                 use.require_idle(connection, who.subscriber_id, self.kind.noun, row_id, "edited")
-            note(connection, who, self.kind.noun, "edited", row_id, self.label(what), now, fields=changed)
+            note(
+                connection, who, self.kind.noun, "edited", row_id, self.label(what), now, before=old, after=new,
+                fields=list(new), **told or {},
+            )  # fmt: skip
 
     def archive(self, database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:
         """Take one out of use; raises Missing, Stale, and InUse where a campaign not yet over uses it."""

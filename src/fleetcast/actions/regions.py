@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -45,7 +45,8 @@ def create(
         _check_groups(connection, who, group_ids)
         regions.set_groups(connection, who.subscriber_id, row_id, group_ids)
 
-    return REGIONS.create(database, who, new, now, once, then=fill)
+    told = {"multicast_group_ids": sorted(group_ids)}
+    return REGIONS.create(database, who, new, now, once, then=fill, told=told)
 
 
 def edit(
@@ -59,14 +60,18 @@ def edit(
 ) -> None:
     """Exchange what a region says, and its groups where they are given."""
 
+    told: dict[str, Any] = {}
+
     def fill(connection: Connection, _before: Stored[Region]) -> bool:
         if group_ids is None:
             return False
         there = regions.groups(connection, [row_id])[row_id]
         _check_groups(connection, who, [each for each in group_ids if each not in there])
+        if sorted(there) != sorted(set(group_ids)):
+            told.update(multicast_group_ids_before=sorted(there), multicast_group_ids=sorted(set(group_ids)))
         return regions.set_groups(connection, who.subscriber_id, row_id, group_ids)
 
-    REGIONS.edit(database, who, row_id, what, revision, now, then=fill)
+    REGIONS.edit(database, who, row_id, what, revision, now, then=fill, told=told)
 
 
 def _check_groups(connection: Connection, who: Identity, group_ids: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fleetcast.access import Identity, Right
 from fleetcast.actions.fields import Checks, InvalidField, InvalidFields
-from fleetcast.actions.history import note
+from fleetcast.actions.history import difference, note, said
 from fleetcast.errors import Invalid
 from fleetcast.instants import InstantMs
 from fleetcast.planning.policy import (
@@ -50,16 +50,17 @@ def edit(database: Database, who: Identity, what: Subscriber, revision: int | No
         before = subscribers.get(connection, who.subscriber_id).what
         kept = replace(what, max_devices=before.max_devices, max_multicast_groups=before.max_multicast_groups)
         subscribers.replace(connection, who.subscriber_id, kept, revision, now)
-        note(connection, who, "subscriber", "edited", who.subscriber_id, what.name, now)
+        old, new = difference(said(before), said(kept))
+        note(connection, who, "subscriber", "edited", who.subscriber_id, what.name, now, before=old, after=new)
 
 
 def policy(of_subscriber: Mapping[str, Any], of_campaign: Mapping[str, Any]) -> Policy:
     """The settings a campaign runs by: built in, then the subscriber's, then its own. Raises InvalidFields."""
-    said = {**of_subscriber, **of_campaign}
-    problems = settings_problems(said)
+    chosen = {**of_subscriber, **of_campaign}
+    problems = settings_problems(chosen)
     if problems:
         raise InvalidFields(*problems)
-    values: dict[str, Any] = {name: _WORDS[name](value) if name in _WORDS else value for name, value in said.items()}
+    values: dict[str, Any] = {name: _WORDS[name](value) if name in _WORDS else value for name, value in chosen.items()}
     try:
         return Policy(**values)
     except Invalid as error:
@@ -67,10 +68,10 @@ def policy(of_subscriber: Mapping[str, Any], of_campaign: Mapping[str, Any]) -> 
         raise InvalidFields(InvalidField(f"settings.{name}" if name in NAMES else "settings", str(error))) from None
 
 
-def settings_problems(said: Mapping[str, Any]) -> list[InvalidField]:
+def settings_problems(chosen: Mapping[str, Any]) -> list[InvalidField]:
     """What is wrong with settings by their names and types."""
     found: list[InvalidField] = []
-    for name, value in said.items():
+    for name, value in chosen.items():
         message = _problem(name, value)
         if message is not None:
             found.append(InvalidField(f"settings.{name[:40]}", message))

@@ -9,9 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -39,14 +39,20 @@ from fleetcast.instants import InstantMs
 from fleetcast.store.clashes import clash
 from fleetcast.store.wakes import LocalWakes, PostgresWakes, Wakes
 
+V = TypeVar("V")
+
 BUSY_TIMEOUT_S: Final = 30
 """How long a transaction waits for another one that writes to the same SQLite file, or for a pooled connection."""
 CONNECT_TIMEOUT_S: Final = 5
+IDLE_S: Final = 15
+"""PostgreSQL ends a transaction in which nothing is asked for so long: a process that is frozen, or a machine that is
+gone, does not keep its locks, so that another worker can have its campaigns."""
 BATCH: Final = 500
 """Rows of one statement or one hand-over to the driver."""
 
 _WRITES: Final = "fleetcast_writes"
 _WOKEN: Final = "fleetcast_woken"
+_LAST: Final = "fleetcast_last"
 
 
 class DatabaseUnavailable(Unavailable):
@@ -71,8 +77,10 @@ class Database:
         self.where = engine.url.render_as_string(hide_password=True)
 
     @classmethod
-    def open(cls, url: str, *, connections: int = 10) -> Self:
+    def open(cls, url: str, *, connections: int = 10, idle_s: float = IDLE_S) -> Self:
         """The database at `sqlite:///path` or `postgresql://...`, with at most so many connections at once.
+
+        `idle_s`: how long a transaction may do nothing before PostgreSQL ends it.
 
         Nothing is connected before the first transaction. Raises Invalid for any other URL.
         """
@@ -89,6 +97,7 @@ class Database:
             parsed, pool_size=connections, max_overflow=0, pool_timeout=BUSY_TIMEOUT_S, pool_pre_ping=True,
             isolation_level="READ COMMITTED", connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
         )  # fmt: skip
+        event.listen(engine, "connect", partial(_prepare_postgresql, round(idle_s * 1000)))
         conninfo = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         return cls(engine, PostgresWakes(conninfo, CONNECT_TIMEOUT_S))
 
@@ -120,9 +129,11 @@ class Database:
         """
         woken: list[tuple[str, str]] = []
         with self._one_writer(), self._explaining(), self._writing.connect() as connection:
-            connection.info[_WOKEN] = woken
+            connection.info[_WOKEN], connection.info[_LAST] = woken, {}
             with connection.begin():
                 yield connection
+                for do, value in connection.info[_LAST].values():
+                    do(connection, value)
         for channel, payload in woken:
             self._wakes.wake(channel, payload)
 
@@ -210,6 +221,17 @@ def wake(connection: Connection, channel: str, payload: str = "") -> None:
         connection.execute(select(func.pg_notify(channel, payload)))
     else:
         connection.info[_WOKEN].append((channel, payload))
+
+
+def before_commit(connection: Connection, name: str, do: Callable[[Connection, V], None], value: Callable[[], V]) -> V:
+    """Have something done at the very end of this transaction, once for each name, with what was gathered until then.
+
+    Gives what is gathered in: made by `value` at the first call. It is for locks that everybody wants for an instant.
+    """
+    last: dict[str, tuple[Callable[[Connection, V], None], V]] = connection.info[_LAST]
+    if name not in last:
+        last[name] = (do, value())
+    return last[name][1]
 
 
 def now_ms(connection: Connection) -> InstantMs:
@@ -305,6 +327,15 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
         cursor.execute("PRAGMA cache_size = -65536")  # kB
     finally:
         cursor.close()
+
+
+def _prepare_postgresql(idle_ms: int, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {idle_ms}")
+    finally:
+        cursor.close()
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:
