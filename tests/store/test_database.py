@@ -284,6 +284,27 @@ def test_an_outage_in_the_middle_of_a_transaction_is_unavailable_and_nothing_is_
     database.close()
 
 
+def test_a_transaction_in_which_nothing_is_asked_any_more_lets_go_of_its_locks(shared_url: str) -> None:
+    """Its process may be frozen, or its machine gone: others are not to wait for ever."""
+    frozen, other = Database.open(shared_url, idle_s=0.2), Database.open(shared_url)
+    with frozen.write() as connection:
+        number = rows.subscriber(connection)
+    mine = select(t.subscriber.c.id).where(t.subscriber.c.id == number).with_for_update()
+
+    def freeze() -> None:
+        with frozen.write() as connection:
+            connection.execute(mine).one()
+            with other.write() as elsewhere:
+                elsewhere.execute(text(f"SET LOCAL lock_timeout = {round(SOON_S * 1000)}"))
+                elsewhere.execute(mine).one()
+            connection.execute(mine)
+
+    with pytest.raises(Unavailable):
+        freeze()
+    frozen.close()
+    other.close()
+
+
 def test_a_writer_elsewhere_that_does_not_end_makes_an_embedded_file_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

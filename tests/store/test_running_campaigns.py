@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from fleetcast.campaign.causes import Cause, Failure
 from fleetcast.campaign.effects import FlushQueue
@@ -208,14 +209,24 @@ def test_a_fence_never_falls_and_never_comes_twice(database: Database) -> None:
     assert fences == [1, 2, 3, 4, 5]
 
 
-def test_a_commit_that_began_in_time_ends_before_a_new_owner_can_claim(shared_url: str) -> None:
+def _write(connection: Connection, campaign_id: int, fence: int) -> None:
+    running_campaigns.prove(connection, campaign_id, fence, {})
+
+
+PROOFS = pytest.mark.parametrize("proof", [_write, running_campaigns.prove_owned])
+
+
+@PROOFS
+def test_a_commit_that_began_in_time_ends_before_a_new_owner_can_claim(
+    shared_url: str, proof: Callable[[Connection, int, int], None]
+) -> None:
     """The proof locks the campaign's row: a claim passes it over, or comes after; never in between."""
     database = Database.open(shared_url)
     campaign_id = running.start(database, 3)
     old = _claim(database, lease_ms=-1)
     parts, _ = running.begun(database, campaign_id, old.fence)
     with database.write() as connection:
-        running_campaigns.prove(connection, campaign_id, old.fence, {})
+        proof(connection, campaign_id, old.fence)
         with database.write() as other:
             assert ownership.claim(other, rows.worker(other), 60_000, 10) == []
         running_campaigns.save_devices(connection, campaign_id, parts, {0: running.busy(random.Random(1), 1)}, NOW)
@@ -223,7 +234,10 @@ def test_a_commit_that_began_in_time_ends_before_a_new_owner_can_claim(shared_ur
     database.close()
 
 
-def test_a_proof_that_waits_for_a_claim_sees_the_new_fence(shared_url: str) -> None:
+@PROOFS
+def test_a_proof_that_waits_for_a_claim_sees_the_new_fence(
+    shared_url: str, proof: Callable[[Connection, int, int], None]
+) -> None:
     database = Database.open(shared_url)
     campaign_id = running.start(database, 1)
     old = _claim(database, lease_ms=-1)
@@ -232,7 +246,7 @@ def test_a_proof_that_waits_for_a_claim_sees_the_new_fence(shared_url: str) -> N
     def prove() -> None:
         try:
             with database.write() as connection:
-                running_campaigns.prove(connection, campaign_id, old.fence, {})
+                proof(connection, campaign_id, old.fence)
                 outcome.append("written")
         except OwnershipLost as error:
             outcome.append(error)
@@ -254,6 +268,8 @@ def test_a_proof_needs_the_very_fence(database: Database) -> None:
     for wrong in (claimed.fence - 1, claimed.fence + 1):
         with database.write() as connection, pytest.raises(OwnershipLost):
             running_campaigns.prove(connection, campaign_id, wrong, {})
+        with database.write() as connection, pytest.raises(OwnershipLost):
+            running_campaigns.prove_owned(connection, campaign_id, wrong)
     with database.write() as connection:
         running_campaigns.prove(connection, campaign_id, claimed.fence, {"status": Status.PAUSED.value})
     with database.read() as connection:

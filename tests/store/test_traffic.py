@@ -117,6 +117,15 @@ def test_an_owner_that_was_replaced_reports_nothing_any_more(database: Database,
         assert outbox.done(connection, campaign, 2, [1, 2, 3, 4, 5]) == {1, 2, 3, 4, 5}
 
 
+def test_a_stop_withdraws_what_was_to_be_sent_up_to_it_and_leaves_the_rest(database: Database, campaign: int) -> None:
+    _outbox(database, campaign, 1)
+    with database.write() as connection:
+        outbox.withdraw(connection, campaign, 3)
+        assert [each.effect_id for each in outbox.claim_all(connection, campaign, 1)] == [4, 5]
+        outbox.withdraw(connection, campaign, 5)
+        assert outbox.claim_all(connection, campaign, 1) == [FlushQueue(5, running.GROUP)]
+
+
 def test_an_effect_number_is_used_once(database: Database, campaign: int) -> None:
     from fleetcast.store.clashes import Taken
 

@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from fleetcast.campaign.changes import Changes
+from fleetcast.actions.heard import failure_of
 from fleetcast.campaign.effects import CampaignEnded, Effect, Record
 from fleetcast.campaign.engine import begin, next_deadline, react
 from fleetcast.campaign.events import ConnectionBack, ConnectionLost, Event, ShareChanged, TimePassed
-from fleetcast.campaign.explanation import explain_campaign
-from fleetcast.campaign.progress import current_stage
-from fleetcast.campaign.states import CampaignState, DeviceState, GroupState, Outcome
+from fleetcast.campaign.states import Status
 from fleetcast.campaign.table import State
 from fleetcast.clock import Participant, Signal, WorkingClock, steady_s
-from fleetcast.connectors.port import Connector
+from fleetcast.connectors.port import Cause, Connector
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs, from_datetime, to_datetime
 from fleetcast.runtime.dispatch import Dispatch
 from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.learned import learn
 from fleetcast.runtime.sealing import Sealer
+from fleetcast.runtime.turn import Turn, as_shown
 from fleetcast.secret import Secret
 from fleetcast.store import file_contents, inbox, journal, listening, outbox, running_campaigns
 from fleetcast.store.database import Database
@@ -46,32 +45,6 @@ _SHOW_EVERY_S: Final = 1.0
 
 _DRAIN_LOOK: Final = timedelta(seconds=1)
 _log = structlog.get_logger("fleetcast.owner")
-
-
-@dataclass(slots=True)
-class _Turn:
-    """What a batch of reactions changed and asked for."""
-
-    devices: dict[int, DeviceState] = field(default_factory=dict)
-    groups: dict[int, GroupState] = field(default_factory=dict)
-    campaign: CampaignState | None = None
-    effects: list[Effect] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
-    """Numbers of the inbox entries that were thought about."""
-    more: bool = False
-    """There is more to do at once."""
-
-    def add(self, changes: Changes, effects: Sequence[Effect]) -> None:
-        """One more reaction."""
-        self.devices.update(changes.devices)
-        self.groups.update(changes.groups)
-        self.campaign = changes.campaign or self.campaign
-        self.effects.extend(effects)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.devices or self.groups or self.campaign or self.effects or self.taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +129,7 @@ class CampaignOwner:
         while not state.campaign.status.final:
             _raise_failure(reporting)
             self.news.clear()
-            more, effects = await asyncio.to_thread(self._turn, self._now())
+            more, effects = await asyncio.to_thread(self._turn, dispatch, self._now())
             dispatch.take(effects)
             if more or self.news.is_set:
                 continue
@@ -166,19 +139,20 @@ class CampaignOwner:
                 self._show_later()
 
     async def _drain(self, part: Participant, dispatch: Dispatch, reporting: asyncio.Task[None]) -> None:
-        """The campaign is over: what it asked for last still goes out."""
+        """The campaign is over: what it asked for last still goes out; groups it waits for are needed no more."""
+        dispatch.want_no_groups()
         while not dispatch.idle:
             _raise_failure(reporting)
             await part.wait(self.news, self._clock.now() + _DRAIN_LOOK)
 
     # One turn, in a thread
 
-    def _turn(self, now: InstantMs) -> tuple[bool, list[Outward]]:
+    def _turn(self, dispatch: Dispatch, now: InstantMs) -> tuple[bool, list[Outward]]:
         """React to what is there, commit, and give back what is to be carried out."""
         parts, state = self._loaded()
         with self._database.read() as connection:
             entries = inbox.waiting(connection, self._claimed.campaign_id, EVENTS_AT_ONCE)
-        turn = _Turn(more=len(entries) == EVENTS_AT_ONCE)
+        turn = Turn(more=len(entries) == EVENTS_AT_ONCE)
         for entry in entries:
             if len(turn.devices) >= DEVICES_AT_ONCE:
                 turn.more = True
@@ -192,15 +166,21 @@ class CampaignOwner:
         if turn.empty and shown is None:
             return turn.more, []
         outward = [effect for effect in turn.effects if isinstance(effect, Outward)]
+        if turn.withdrawn:
+            # Before the commit: from the moment in which the stop is known, nothing older is let out any more.
+            dispatch.withdraw(turn.withdrawn)
         self._commit(parts, turn, outward, shown, now)
         return turn.more, outward
 
-    def _react(self, turn: _Turn, state: State, event: Event, now: InstantMs) -> None:
+    def _react(self, turn: Turn, state: State, event: Event, now: InstantMs) -> None:
+        status, last = state.campaign.status, state.campaign.last_effect
         changes, effects = react(state, event, now)
         state.apply(changes)
+        if state.campaign.status is Status.STOPPING is not status:
+            turn.stop(last)
         turn.add(changes, effects)
 
-    def _pass_time(self, turn: _Turn, state: State, now: InstantMs) -> None:
+    def _pass_time(self, turn: Turn, state: State, now: InstantMs) -> None:
         for _ in range(_DEADLINES_AT_ONCE):
             deadline = next_deadline(state)
             if deadline is None or deadline > now:
@@ -212,7 +192,7 @@ class CampaignOwner:
         turn.more = turn.more or (deadline is not None and deadline <= now)
 
     def _commit(
-        self, parts: Parts, turn: _Turn, outward: Sequence[Outward], shown: Shown | None, now: InstantMs
+        self, parts: Parts, turn: Turn, outward: Sequence[Outward], shown: Shown | None, now: InstantMs
     ) -> None:
         campaign_id, fence = self._claimed.campaign_id, self._claimed.fence
         with self._database.write() as connection:
@@ -220,6 +200,11 @@ class CampaignOwner:
             running_campaigns.prove(connection, campaign_id, fence, values)
             running_campaigns.save_devices(connection, campaign_id, parts, turn.devices, now)
             running_campaigns.save_groups(connection, campaign_id, parts, turn.groups, now)
+            if turn.withdrawn:
+                outbox.withdraw(connection, campaign_id, turn.withdrawn)
+                flushed = [failure_of(each, Cause.FLUSHED, "", None) for each in turn.never_sent]
+                news = [inbox.New(parts.subscriber_id, campaign_id, event) for event in flushed]
+                inbox.put(connection, news, now)
             outbox.put(connection, parts.subscriber_id, campaign_id, fence, outward, now)
             journal.write(connection, parts.subscriber_id, self._lines(parts, turn.effects), now)
             inbox.done(connection, turn.taken)
@@ -271,7 +256,7 @@ class CampaignOwner:
 
     # What lists show
 
-    def _to_show(self, state: State, now: InstantMs, turn: _Turn) -> Shown | None:
+    def _to_show(self, state: State, now: InstantMs, turn: Turn) -> Shown | None:
         at_s = steady_s()
         stage = -1 if self._shown is None else self._shown.stage
         moved = turn.campaign is not None and (turn.campaign.stage != stage or turn.campaign.status.final)
@@ -279,7 +264,7 @@ class CampaignOwner:
         if not self._stale or (not moved and at_s - self._shown_at_s < _SHOW_EVERY_S):
             return None
         self._stale, self._shown_at_s = False, at_s
-        shown = _shown(state, now)
+        shown = as_shown(state, now)
         if shown == self._shown:
             return None
         self._shown = shown
@@ -379,19 +364,3 @@ class CampaignOwner:
 def _raise_failure(task: asyncio.Task[None]) -> None:
     if task.done():
         task.result()
-
-
-def _shown(state: State, now: InstantMs) -> Shown:
-    view = current_stage(state)
-    counts = state.counts
-    return Shown(
-        stage=0 if view is None else view.number,
-        stages=0 if view is None else view.of,
-        stage_name="" if view is None else view.label,
-        stage_starts_at=None if view is None else view.starts_at,
-        stage_done=0 if view is None else view.done,
-        stage_total=0 if view is None else view.total,
-        succeeded=sum(counts[Outcome.SUCCEEDED]),
-        failed=sum(counts[Outcome.FAILED]) + sum(counts[Outcome.BEHIND]),
-        explanation=explain_campaign(state, now),
-    )

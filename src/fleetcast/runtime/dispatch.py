@@ -48,7 +48,7 @@ from fleetcast.store.database import Database
 from fleetcast.store.messages import Message, Outcome
 from fleetcast.store.outbox import Outward
 from fleetcast.store.ownership import Claimed
-from fleetcast.store.running_campaigns import Parts
+from fleetcast.store.running_campaigns import Parts, prove_owned
 
 MOST_UNDER_WAY: Final = 32
 """Calls of one campaign at once."""
@@ -123,6 +123,8 @@ class Dispatch:
         self._done: list[Done] = []
         self._failure: BaseException | None = None
         self._news = Signal()
+        self._withdrawn = 0
+        self._wants_groups = True
 
     def take(self, effects: Sequence[Outward]) -> None:
         """Carry these out; they are committed."""
@@ -137,6 +139,14 @@ class Dispatch:
             task = asyncio.create_task(self._work_off(target, queue, hold))
             self._tasks.add(task)
             task.add_done_callback(partial(self._finished, hold))
+
+    def withdraw(self, last_effect: int) -> None:
+        """The campaign is stopped: of what it asked for up to this effect nothing is sent any more. From any thread."""
+        self._withdrawn = last_effect
+
+    def want_no_groups(self) -> None:
+        """The campaign is over: a group that does not stand yet is not waited for."""
+        self._wants_groups = False
 
     async def report(self) -> None:
         """Put outcomes into the inbox as they come, as long as the campaign is owned. Raises what a call raised."""
@@ -246,6 +256,9 @@ class Dispatch:
         try:
             connector = self._connector_of(connection_id)
             self._prove_lease()
+            if effect.effect_id <= self._withdrawn:
+                self._settle(Done(effect.effect_id, failure_of(effect.effect_id, Cause.FLUSHED, "", None)))
+                return
             await _in_time(send(connector))
         except ConnectorError as refused:
             cause = Cause.UNKNOWN if refused.maybe_taken else refused.cause
@@ -264,7 +277,7 @@ class Dispatch:
         wanted = _at_network(planned, keys, effect.members)
         hold.release()  # a network that makes groups takes its time
         told, again_s = "", FIRST_AGAIN_S
-        while True:
+        while effect.effect_id > self._withdrawn and self._wants_groups:
             try:
                 connector = self._connector_of(self._parts.connection_ids[g])
                 self._prove_lease()
@@ -287,6 +300,7 @@ class Dispatch:
                         self._settle(Done(0, GroupRefused(effect.group, why, final=False)))
                     await pause(again_s)
                     again_s = min(2 * again_s, AGAIN_S)
+        self._settle(Done(effect.effect_id))
 
     async def _insist(
         self, effect: FlushQueue | ReleaseGroup, hold: Hold, call: Callable[[Connector], Awaitable[object]]
@@ -331,9 +345,11 @@ class Dispatch:
         campaign_id, fence = self._claimed.campaign_id, self._claimed.fence
         now = self._now()
         with self._database.write() as connection:
+            prove_owned(connection, campaign_id, fence)
             carried_out = [done.effect_id for done in batch if done.effect_id]
             mine = outbox.done(connection, campaign_id, fence, carried_out)
-            ours = [done for done in batch if done.effect_id in mine or not done.effect_id]
+            # What was withdrawn has no row any more: its last word counts all the same.
+            ours = [done for done in batch if done.effect_id in mine or done.effect_id <= self._withdrawn]
             subscriber_id = self._parts.subscriber_id
             learned = [inbox.New(subscriber_id, campaign_id, done.event) for done in ours if done.event is not None]
             inbox.put(connection, learned, now)

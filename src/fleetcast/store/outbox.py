@@ -26,6 +26,8 @@ from fleetcast.store.tables import outbox as table
 Outward = SendUnicast | SendFragment | SendMulticast | EnsureGroup | ReleaseGroup | FlushQueue
 """Effects that go out; the others are rows of ours."""
 
+_WITHDRAWN = tuple(each.__name__ for each in (SendUnicast, SendFragment, SendMulticast, EnsureGroup))
+
 
 def put(
     connection: Connection, subscriber_id: int, campaign_id: int, fence: int, effects: Sequence[Outward], now: InstantMs
@@ -77,3 +79,12 @@ def done(connection: Connection, campaign_id: int, fence: int, effect_ids: Itera
         )
         mine.update(gone.scalars())
     return mine
+
+
+def withdraw(connection: Connection, campaign_id: int, last_effect: int) -> None:
+    """Forget sendings and wishes for groups up to this effect: the campaign was stopped, they are not to go out."""
+    connection.execute(
+        delete(table).where(
+            table.c.campaign_id == campaign_id, table.c.effect_id <= last_effect, table.c.kind.in_(_WITHDRAWN)
+        )
+    )

@@ -218,6 +218,16 @@ def prove(connection: Connection, campaign_id: int, fence: int, values: Mapping[
         raise OwnershipLost(campaign_id, fence)
 
 
+def prove_owned(connection: Connection, campaign_id: int, fence: int) -> None:
+    """The same for a transaction that writes nothing into the campaign's row; raises OwnershipLost.
+
+    No newer owner can come in before the transaction's end; others that only prove it may go on beside it.
+    """
+    mine = select(campaign.c.id).where(campaign.c.id == campaign_id, campaign.c.fence == fence)
+    if connection.execute(mine.with_for_update(read=True)).first() is None:
+        raise OwnershipLost(campaign_id, fence)
+
+
 def campaign_columns(state: CampaignState | None, shown: Shown | None) -> dict[str, Any]:
     """The columns of a campaign's row for its state and what lists show of it."""
     values: dict[str, Any] = {}
