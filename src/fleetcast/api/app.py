@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from fleetcast import __version__
 from fleetcast.api import (
+    audit,
     campaigns,
     connections,
     delta_keys,
@@ -49,6 +50,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
     subscriber.router,
     users.router,
+    audit.router,
 )
 
 

@@ -9,6 +9,7 @@ import typer
 from fleetcast import __version__
 from fleetcast.cli.airtime import airtime
 from fleetcast.cli.assemble import assemble
+from fleetcast.cli.audit import audit
 from fleetcast.cli.bands import bands
 from fleetcast.cli.campaign import campaign
 from fleetcast.cli.database import database
@@ -60,5 +61,6 @@ for name, noun in (
     ("campaign", campaign),
     ("connection", connection),
     ("database", database),
+    ("audit", audit),
 ):
     app.add_typer(noun, name=name)

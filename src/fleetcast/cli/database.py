@@ -40,8 +40,8 @@ def migrate(*, config: Config = None, data: Data = None, url: Url = None, as_jso
     """
     from fleetcast.store import schema
 
-    with _opened(config, data, url) as (opened, _):
-        done = schema.migrate(opened)
+    with opened(config, data, url) as (found_there, _):
+        done = schema.migrate(found_there)
     if as_json:
         print_json({"before": done.before, "after": done.after})
     elif done.before == done.after:
@@ -62,8 +62,8 @@ def check(*, config: Config = None, data: Data = None, url: Url = None, as_json:
     """
     from fleetcast.store.soundness import complaints
 
-    with _opened(config, data, url) as (opened, _):
-        found = complaints(opened)
+    with opened(config, data, url) as (found_there, _):
+        found = complaints(found_there)
     if as_json:
         print_json({"sound": not found, "complaints": found})
     else:
@@ -92,8 +92,8 @@ def backup(
     """
     from fleetcast.store.backup import back_up
 
-    with _opened(config, data, url) as (opened, where):
-        size = back_up(opened, where, target)
+    with opened(config, data, url) as (found_there, where):
+        size = back_up(found_there, where, target)
     if as_json:
         print_json({"file": str(target), "size_bytes": size})
     else:
@@ -101,7 +101,7 @@ def backup(
 
 
 @contextmanager
-def _opened(config: Path | None, data: Path | None, url: str | None) -> Generator[tuple[Database, str]]:
+def opened(config: Path | None, data: Path | None, url: str | None) -> Generator[tuple[Database, str]]:
     """The database that is set or named, and its URL with the password."""
     from fleetcast import settings as process
     from fleetcast.store.database import Database
@@ -111,8 +111,8 @@ def _opened(config: Path | None, data: Path | None, url: str | None) -> Generato
     where = settings.database_url()
     if where.startswith("sqlite:///"):
         Path(where.removeprefix("sqlite:///")).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    opened = Database.open(where)
+    found = Database.open(where)
     try:
-        yield opened, where
+        yield found, where
     finally:
-        opened.close()
+        found.close()
