@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     most_upload_bytes: Annotated[
         int, Field(ge=100_000, le=4_000_000_000, description="The largest file or table that may be uploaded.")
     ] = 64_000_000
+    webhook_private_addresses: Annotated[
+        bool,
+        Field(
+            description="Whether webhooks may lead to addresses that are not public, such as this machine or its "
+            "network. Whoever may make webhooks can then make the server post to what only it can reach."
+        ),
+    ] = False
     stop_within_s: Annotated[
         int, Field(ge=1, le=600, description="How long requests under way may take when the process is to stop.")
     ] = 10

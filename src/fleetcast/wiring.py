@@ -135,7 +135,11 @@ def _put_together(
 
     worker = None
     if settings.role is not Role.API:
-        options = WorkerOptions(directory=settings.data_directory, parts=settings.role.value)
+        options = WorkerOptions(
+            directory=settings.data_directory,
+            parts=settings.role.value,
+            private_addresses=settings.webhook_private_addresses,
+        )
         worker = Worker(database, clock, VaultKeys(database, vault), options, kinds)
     metrics.BUILD.labels(__version__, settings.role.value).set(1)
     metrics.STARTED.set(from_datetime(SystemClock().now()) / 1000)

@@ -24,6 +24,7 @@ from fleetcast.api import (
     regions,
     subscriber,
     users,
+    webhooks,
 )
 from fleetcast.api.body_limit import BodyLimit
 from fleetcast.api.parts import Parts
@@ -51,6 +52,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     subscriber.router,
     users.router,
     audit.router,
+    webhooks.router,
 )
 
 

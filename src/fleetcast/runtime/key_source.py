@@ -26,3 +26,7 @@ class KeySource(Protocol):
     def connection_secrets(self, connection_id: int) -> Mapping[str, Secret]:
         """The secret fields of a connection, by name."""
         ...
+
+    def webhook_secret(self, webhook_id: int) -> Secret:
+        """What a webhook's deliveries are signed with."""
+        ...

@@ -35,3 +35,8 @@ class VaultKeys:
         """The secret fields of a connection, by name."""
         with self._database.read() as connection:
             return self._vault.named(connection, KeyKind.CONNECTION_SECRET, connection_id)
+
+    def webhook_secret(self, webhook_id: int) -> Secret:
+        """What a webhook's deliveries are signed with; raises NoKey."""
+        with self._database.read() as connection:
+            return self._vault.get(connection, KeyKind.WEBHOOK_SECRET, webhook_id)

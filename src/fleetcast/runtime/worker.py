@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +34,8 @@ from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
 from fleetcast.runtime.schedule import Schedule
 from fleetcast.runtime.supervisor import Supervisor
-from fleetcast.store import heard_keys, inbox, open_connections, ownership, workers
+from fleetcast.runtime.webhooks import PATIENCE, Patience, Webhooks
+from fleetcast.store import heard_keys, inbox, journal, open_connections, ownership, webhooks, workers
 from fleetcast.store.database import Database
 from fleetcast.store.ownership import Claimed
 from fleetcast.store.running_campaigns import OwnershipLost
@@ -69,6 +71,10 @@ class WorkerOptions:
     look_s: float = 5.0
     first_pause_s: float = 0.2
     time_tolerance_s: int = 1
+    patience: Patience = PATIENCE
+    """With receivers of webhooks."""
+    private_addresses: bool = False
+    """Whether webhooks may lead to addresses that are not public."""
 
 
 class Worker:
@@ -94,6 +100,10 @@ class Worker:
         self._leases: Leases | None = None
         self._connections: Connections | None = None
         self._schedule = Schedule(database, clock, self.health, options.look_s)
+        self._webhooks = Webhooks(
+            database, clock, keys, self.health, random.Random(os.getpid()), options.patience,  # noqa: S311 - no secret
+            private_addresses=options.private_addresses,
+        )  # fmt: skip
         self._worker_id = 0
         self._uplinks = self._downlinks = 0
         self._claim_now = asyncio.Event()
@@ -124,6 +134,7 @@ class Worker:
                 start("shares", self._share)
                 start("claims", self._claim)
                 start("schedule", self._schedule.run)
+                start("webhooks", partial(self._webhooks.run, self._worker_id))
                 await _at_most(_SETTLE_S, self._claimed_once.wait())
         finally:
             hold.release()
@@ -167,6 +178,7 @@ class Worker:
             inbox.CHANNEL: self._look_into_inbox,
             open_connections.CHANNEL: self._look_outside,
             campaign_orders.SCHEDULE: self._look_at_schedule,
+            journal.CHANNEL: self._look_at_journal,
         }
         for channel, do in heard.items():
             self._wakes_end.append(self._database.listen(channel, partial(woken, do)))
@@ -189,6 +201,9 @@ class Worker:
 
     def _look_at_schedule(self, _: str) -> None:
         self._schedule.news.set()
+
+    def _look_at_journal(self, _: str) -> None:
+        self._webhooks.news.set()
 
     # Loops
 
@@ -291,11 +306,13 @@ class Worker:
             if self._database.is_sqlite:
                 # An embedded file is this process's alone: whoever owned its campaigns before is gone.
                 ownership.release_all(connection)
+                webhooks.release(connection)
             return workers.begin(connection, socket.gethostname(), os.getpid(), self._options.parts, __version__)
 
     def _unregister(self, owned: dict[int, int]) -> None:
         with self._database.write() as connection:
             ownership.release(connection, self._worker_id, owned)
+            webhooks.release(connection, self._worker_id)
             workers.beat(connection, self._worker_id, self._uplinks, self._downlinks)
             workers.end(connection, self._worker_id)
 
