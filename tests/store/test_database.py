@@ -181,6 +181,15 @@ def test_a_wake_arrives_with_the_commit_and_not_before(database: Database, woken
     assert woken.get(timeout=SOON_S) == "7"
 
 
+def test_who_listens_in_the_same_process_is_woken_before_the_writer_goes_on(
+    database: Database, woken: Queue[str]
+) -> None:
+    """So accelerated time, which goes on when nobody works, can't pass between the two."""
+    with database.write() as connection:
+        wake(connection, "journal", "7")
+    assert woken.get_nowait() == "7"
+
+
 def test_a_transaction_that_is_thrown_away_wakes_nobody(database: Database, woken: Queue[str]) -> None:
     def fail() -> None:
         with database.write() as connection:

@@ -219,8 +219,7 @@ def wake(connection: Connection, channel: str, payload: str = "") -> None:
     """Wake whoever listens to a channel, once this transaction is kept (not at all, if it isn't)."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_notify(channel, payload)))
-    else:
-        connection.info[_WOKEN].append((channel, payload))
+    connection.info[_WOKEN].append((channel, payload))
 
 
 def before_commit(connection: Connection, name: str, do: Callable[[Connection, V], None], value: Callable[[], V]) -> V:

@@ -24,7 +24,7 @@ class Wakes(Protocol):
     """Channels that can be woken and listened to."""
 
     def wake(self, channel: str, payload: str) -> None:
-        """Wake those who listen, where the database doesn't do it with the commit."""
+        """Wake those who listen in this process; others the database tells with the commit."""
         ...
 
     def listen(self, channel: str, woken: Woken) -> Callable[[], None]:
@@ -86,7 +86,8 @@ class PostgresWakes:
         self._closed = False
 
     def wake(self, channel: str, payload: str) -> None:
-        """Nothing to do: the database tells everybody with the commit."""
+        """The database tells everybody with the commit; who is here hears it at once, and then a second time."""
+        self._local.wake(channel, payload)
 
     def listen(self, channel: str, woken: Woken) -> Callable[[], None]:
         """Take a listener in; the channel is listened to within moments, and then it is called once."""
