@@ -1,7 +1,7 @@
 """Several workers share a PostgreSQL: one is killed, one frozen past its lease and woken; the campaign goes on.
 
-FLEETCAST_FREEZES=n freezes an owner n times, at instants drawn by chance, and then lets the campaign run to its end
-(some minutes); by default one freeze is all.
+FLEETCAST_FREEZES=n freezes an owner n times, at instants drawn by chance, kills one n / 5 times, and lets the last
+campaign run to its end (each costs ten seconds); by default one kill and one freeze are all.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -16,19 +17,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from fleetcast.store import tables
 from fleetcast.store.database import Database
 from tests.conftest import PostgresqlDatabases
 from tests.postgresql import PostgreSQL
-from tests.runtime.crashing import multicast_payloads
-from tests.runtime.deployment import FILE, populate, start_campaign, status
+from tests.runtime.deployment import FILE, START, populate, start_campaign, status
 
-FREEZES = int(os.environ.get("FLEETCAST_FREEZES", "0"))
+FREEZES = int(os.environ.get("FLEETCAST_FREEZES", "1"))
+KILLS = max(1, FREEZES // 5)
 FACTOR = 20.0
-LEASE_S = 8.0
 LONGEST_S = 240.0
+DEVICES = 8
+DATA = FILE[:300]
+FINAL = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
 class Process:
@@ -54,7 +57,9 @@ class Process:
         if self._process.poll() is None:
             self.signal(signal.SIGCONT)
             self._process.kill()
-        self._process.communicate()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process.wait()
 
 
 def wait_until(true: Callable[[], object], longest_s: float = LONGEST_S) -> float:
@@ -81,9 +86,48 @@ def owner_pid(database: Database, campaign: int) -> tuple[int | None, int]:
 
 def sent_by(folder: Path, pid: int, after: float) -> list[str]:
     """What a process handed over after an instant of the machine's clock."""
+    return [effect for who, at, effect, _, _ in _notes(folder) if int(who) == pid and float(at) > after]
+
+
+def payloads(folder: Path) -> dict[str, set[str]]:
+    """What was handed over under each multicast counter, by any process."""
+    found: dict[str, set[str]] = {}
+    for _, _, _, f_cnt, payload in _notes(folder):
+        if f_cnt != "None":
+            found.setdefault(f_cnt, set()).add(payload)
+    return found
+
+
+def _notes(folder: Path) -> list[list[str]]:
     notes = folder / "sent.txt"
-    lines = [line.split() for line in notes.read_text().splitlines()] if notes.exists() else []
-    return [effect for who, at, effect in lines if int(who) == pid and float(at) > after]
+    return [line.split() for line in notes.read_text().splitlines()] if notes.exists() else []
+
+
+def watch_writes(database: Database) -> None:
+    """Have the database note which process changes which rows of a campaign, and when."""
+    with database.write() as link:
+        link.execute(text("CREATE TABLE written (who text, what text, at float8)"))
+        link.execute(
+            text(
+                "CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO written VALUES "
+                "(current_setting('application_name'), TG_OP || ' ' || TG_TABLE_NAME, "
+                "extract(epoch FROM clock_timestamp())); RETURN NULL; END $$"
+            )
+        )
+        for name in ("campaign", "campaign_device", "campaign_group", "outbox", "inbox", "journal", "message"):
+            link.execute(
+                text(
+                    f"CREATE TRIGGER note_write AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW "
+                    "EXECUTE FUNCTION note_write()"
+                )
+            )
+
+
+def written_by(database: Database, pid: int, after: float) -> list[str]:
+    """What a process wrote after an instant."""
+    with database.read() as link:
+        query = text("SELECT what FROM written WHERE who = :who AND at > :after")
+        return list(link.execute(query, {"who": f"process {pid}", "after": after}).scalars())
 
 
 @pytest.fixture
@@ -93,49 +137,108 @@ def shared(postgresql: PostgreSQL, databases: PostgresqlDatabases) -> str:
     return databases.new()
 
 
-def test_killed_and_frozen_owners_lose_the_campaign_and_do_no_harm(shared: str, tmp_path: Path) -> None:
-    database = Database.open(shared)
-    data = FILE[:150]
-    fleet = populate(
-        database, 4, data=data, settings={"uplink_period_s": 60, "most_loss": 0.05, "most_uplink_loss": 0.0}
-    )
-    began = time.time()  # noqa: TID251 - the processes' clocks begin here
-    campaign = start_campaign(database, fleet, 1_767_225_600_000, data=data)
-    network = Process(shared, tmp_path, "network", began)
-    first, second = (Process(shared, tmp_path, "campaigns", began) for _ in range(2))
-    processes = [network, first, second]
-    chance = random.Random(7)
-    try:
-        wait_until(lambda: owner_pid(database, campaign)[0] in (first.pid, second.pid))
-        wait_until(lambda: (tmp_path / "sent.txt").exists() and (tmp_path / "sent.txt").read_text())
-        killed = first if owner_pid(database, campaign)[0] == first.pid else second
-        other = second if killed is first else first
-        killed.signal(signal.SIGKILL)
-        took_s = wait_until(lambda: owner_pid(database, campaign)[0] == other.pid, 30)
-        print(f"fail-over after a kill: {took_s:.1f} s")  # noqa: T201 - a figure for whoever asks with -s
-        processes.append(Process(shared, tmp_path, "campaigns", began))
-        spare = processes[-1]
-        for _ in range(max(1, FREEZES)):
-            frozen, heir = other, spare
-            time.sleep(chance.random())  # noqa: TID251
-            if status(database, campaign) not in ("RUNNING", "RUNNING, not given back"):
-                break
-            pid, fence = owner_pid(database, campaign)
-            assert pid == frozen.pid
-            frozen.signal(signal.SIGSTOP)
-            took_s = wait_until(lambda heir=heir: owner_pid(database, campaign)[0] == heir.pid, 30)  # type: ignore[misc]
-            print(f"fail-over after a freeze: {took_s:.1f} s")  # noqa: T201
-            woken_at = time.time()  # noqa: TID251
-            frozen.signal(signal.SIGCONT)
-            time.sleep(1.0)  # noqa: TID251
-            assert len(sent_by(tmp_path, frozen.pid, woken_at)) <= 1, "a woken owner sent more than what it was at"
-            assert owner_pid(database, campaign) == (heir.pid, fence + 1)
-            other, spare = heir, frozen
-        if FREEZES:
-            wait_until(lambda: status(database, campaign) in ("SUCCEEDED", "FAILED", "STOPPED"), 600)
-            assert status(database, campaign) == "SUCCEEDED"
-    finally:
-        for process in processes:
+class Shift:
+    """Two workers on one campaign after the other: one owns it, the other is there to take it over."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder = url, folder
+        self.database = Database.open(url)
+        self.fleet = populate(
+            self.database, DEVICES, data=DATA,
+            settings={"uplink_period_s": 60, "most_loss": 0.05, "most_uplink_loss": 0.0},
+        )  # fmt: skip
+        watch_writes(self.database)
+        self.began = time.time()  # noqa: TID251 - the processes' clocks begin here
+        self.campaign, self.campaigns = 0, 0
+        self.processes = [Process(url, folder, "network", self.began)]
+        self.owner = self._another()
+        self.spare = self._another()
+
+    def _another(self) -> Process:
+        self.processes.append(Process(self.url, self.folder, "campaigns", self.began))
+        return self.processes[-1]
+
+    def under_way(self) -> None:
+        """There is a campaign that runs, and `owner` is who has it."""
+        while True:
+            if self.campaign == 0 or status(self.database, self.campaign) in FINAL:
+                self._next()
+            pid, _ = owner_pid(self.database, self.campaign)
+            if pid in (self.owner.pid, self.spare.pid) and status(self.database, self.campaign).startswith("RUNNING"):
+                if pid == self.spare.pid:
+                    self.owner, self.spare = self.spare, self.owner
+                return
+            time.sleep(0.05)  # noqa: TID251
+
+    def _next(self) -> None:
+        if self.campaign:
+            assert status(self.database, self.campaign) == "SUCCEEDED"
+        self.campaigns += 1
+        with self.database.write() as link:
+            link.execute(update(tables.device).values(firmware_version=0x01000000))
+        now = START + round((time.time() - self.began) * FACTOR * 1000)  # noqa: TID251
+        self.campaign = start_campaign(self.database, self.fleet, now, data=DATA, name=f"update {self.campaigns}")
+
+    def taken_over(self, longest_s: float) -> float | None:
+        """How long it took until the spare has the campaign; None: the campaign was over before."""
+        began = time.monotonic()  # noqa: TID251
+        while owner_pid(self.database, self.campaign)[0] != self.spare.pid:
+            if status(self.database, self.campaign) in FINAL:
+                return None
+            assert time.monotonic() - began < longest_s, f"nobody took it over within {longest_s} s"  # noqa: TID251
+            time.sleep(0.05)  # noqa: TID251
+        return time.monotonic() - began  # noqa: TID251
+
+    def freeze(self) -> float | None:
+        """The owner stands still until it is replaced, and wakes: it writes nothing and sends nothing any more."""
+        _, fence = owner_pid(self.database, self.campaign)
+        self.owner.signal(signal.SIGSTOP)
+        took_s = self.taken_over(30.0)
+        woken_at = time.time()  # noqa: TID251
+        self.owner.signal(signal.SIGCONT)
+        time.sleep(1.0)  # noqa: TID251
+        sent = sent_by(self.folder, self.owner.pid, woken_at)
+        assert len(sent) <= 1, f"a woken owner sent more than what it was at: {sent}"
+        assert written_by(self.database, self.owner.pid, woken_at) == []
+        if took_s is not None:
+            assert owner_pid(self.database, self.campaign)[1] == fence + 1
+            self.owner, self.spare = self.spare, self.owner
+        return took_s
+
+    def kill(self) -> float | None:
+        """The owner is killed; another process takes its place as the spare."""
+        self.owner.signal(signal.SIGKILL)
+        took_s = self.taken_over(10.0)
+        self.owner.end()
+        self.owner = self.spare
+        self.spare = self._another()
+        return took_s
+
+    def end(self) -> None:
+        for process in self.processes:
             process.end()
-    assert all(len(payloads) == 1 for payloads in multicast_payloads(tmp_path / "net").values())
-    database.close()
+        self.database.close()
+
+
+def test_killed_and_frozen_owners_lose_the_campaign_and_do_no_harm(shared: str, tmp_path: Path) -> None:
+    shift = Shift(shared, tmp_path)
+    chance = random.Random(7)
+    took: dict[str, list[float]] = {"kill": [], "freeze": []}
+    try:
+        for kind, wanted in (("kill", KILLS), ("freeze", FREEZES)):
+            while len(took[kind]) < wanted:
+                shift.under_way()
+                time.sleep(chance.uniform(0, 2))  # noqa: TID251
+                if (took_s := shift.kill() if kind == "kill" else shift.freeze()) is not None:
+                    took[kind].append(took_s)
+        if FREEZES > 1:
+            wait_until(lambda: status(shift.database, shift.campaign) in FINAL, 600)
+            assert status(shift.database, shift.campaign) == "SUCCEEDED"
+    finally:
+        shift.end()
+        for kind, each in took.items():
+            if each:
+                middle, worst = statistics.median(each), max(each)
+                print(f"taken over after {len(each)} x {kind}: median {middle:.1f} s, worst {worst:.1f} s")  # noqa: T201
+    assert payloads(tmp_path)
+    assert all(len(each) == 1 for each in payloads(tmp_path).values())

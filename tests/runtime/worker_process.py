@@ -64,16 +64,16 @@ class Noting(SimulatedNetwork):
     notes: Path
 
     async def send_unicast(self, downlink: Any, effect_id: Any) -> Queued:
-        self._note(effect_id)
+        self._note(effect_id, None, downlink.payload)
         return await super().send_unicast(downlink, effect_id)
 
     async def send_multicast(self, downlink: Any, effect_id: Any) -> Queued:
-        self._note(effect_id)
+        self._note(effect_id, downlink.f_cnt, downlink.payload)
         return await super().send_multicast(downlink, effect_id)
 
-    def _note(self, effect_id: Any) -> None:
+    def _note(self, effect_id: Any, f_cnt: int | None, payload: bytes) -> None:
         with self.notes.open("a") as notes:
-            notes.write(f"{os.getpid()} {time.time()} {effect_id}\n")  # noqa: TID251 - tests
+            notes.write(f"{os.getpid()} {time.time()} {effect_id} {f_cnt} {payload.hex()}\n")  # noqa: TID251 - tests
 
 
 async def main(url: str, folder: Path, role: str, began: float, factor: float) -> None:
@@ -86,6 +86,7 @@ async def main(url: str, folder: Path, role: str, began: float, factor: float) -
 
     kinds = {"simulated": replace(KIND, connect=connect)}
     hosts = role == "network"
+    os.environ["PGAPPNAME"] = f"process {os.getpid()}"  # so that the database can tell who wrote
     options = WorkerOptions(directory=folder / "net", owns_campaigns=not hosts, listens=hosts, parts=role)
     database = Database.open(url)
     worker = Worker(database, SharedClock(began, factor), keys_of(database), options, kinds)
