@@ -10,6 +10,7 @@ from fleetcast.campaign.states import Aside, DeviceState, Done, Mode, Outcome, S
 from fleetcast.instants import InstantMs
 from fleetcast.planning.group_air import in_sub_band
 from fleetcast.planning.session_window import (
+    doubled,
     longest_session_s,
     longest_wait_s,
     session_start,
@@ -26,15 +27,17 @@ def ensure(draft: Draft, g: int) -> None:
     draft.ask(EnsureGroup(group.effect, draft.planned_group(g).dev_eui, members))
 
 
-def arm(draft: Draft, g: int, latest: InstantMs) -> None:
-    """Settle when the group's next class session starts and how long it may last; its devices are told from now on."""
+def arm(draft: Draft, g: int, latest: InstantMs, *, patience: int = 1) -> None:
+    """Settle when the group's next class session starts and how long it may last; its devices are told from now on.
+
+    `patience`: so many times the wait in which every device can have been told.
+    """
     group, planned = draft.edit_group(g), draft.planned_group(g)
     policy = draft.plan.policy
     open_members = [i for i in draft.state.members[g] if draft.device(i).outcome is Outcome.OPEN]
     periods = [draft.device(i).period_s for i in open_members]
-    start = session_start(
-        draft.now, longest_wait_s(periods, policy), tolerance_s(draft, g), policy, planned.session_class, latest=latest
-    )
+    wait_s = patience * longest_wait_s(periods, policy)
+    start = session_start(draft.now, wait_s, tolerance_s(draft, g), policy, planned.session_class, latest=latest)
     if planned.session_start is not None and group.session == 0:
         start = planned.session_start
     group.session += 1
@@ -64,8 +67,12 @@ def arm_again(draft: Draft, g: int) -> bool:
 
 
 def move_start(draft: Draft, g: int, latest: InstantMs) -> None:
-    """The start has come and too few were told: settle a later one, and tell everyone again."""
-    arm(draft, g, latest)
+    """The start has come and too few were told: settle a later one, and tell everyone again.
+
+    Each time after twice the wait: what kept devices away for long may do so for longer, and every new start costs a
+    downlink for each device that was told of the last.
+    """
+    arm(draft, g, latest, patience=doubled(draft.group(g).session))
     _tell_again(draft, g)
 
 

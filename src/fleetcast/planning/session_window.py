@@ -16,6 +16,7 @@ from fleetcast.protocol.gps_time import BEACON_PERIOD_S, from_gps_seconds, next_
 
 MAX_EXPONENT: Final = 15
 """SessionTimeOut has four bits (TS005, 0x04 and 0x05)."""
+_MOST_DOUBLINGS: Final = 16
 
 
 def longest_wait_s(uplink_periods_s: Iterable[float], policy: Policy) -> float:
@@ -47,6 +48,11 @@ def session_start(
         return start
     cut = max(latest, now + 1000)
     return _last_beacon_before(cut, now) if session_class == "B" else cut // 1000 * 1000
+
+
+def doubled(sessions: int) -> int:
+    """How many times the usual wait the next start lies away, after so many whose start came too early."""
+    return 1 << min(sessions, _MOST_DOUBLINGS)
 
 
 def aligned_start(start: InstantMs, session_class: SessionClass) -> InstantMs:

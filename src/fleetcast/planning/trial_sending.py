@@ -26,13 +26,13 @@ TOLD_AT_ONCE: Final = 0.9
 """Share of the answers to a multicast request that meet no other one: the spread is made for it."""
 
 
-def arm(trial: TrialState, group: TrialGroup, latest: float) -> None:
+def arm(trial: TrialState, group: TrialGroup, latest: float, *, patience: int = 1) -> None:
     """Settle when its next class session starts."""
     planned, plan = group.planned, trial.plan
     periods = [_learned_s(trial, one) for one in group.members if one.outcome is Outcome.OPEN]
     start_ms = session_start(
         plan.start + round(trial.now * 1000),
-        longest_wait_s(periods, trial.policy),
+        patience * longest_wait_s(periods, trial.policy),
         trial.tolerance_s,
         trial.policy,
         planned.session_class,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleetcast.planning import trial_sending, trial_steps, trial_unicast
 from fleetcast.planning.expectation import Step
 from fleetcast.planning.policy import LateStart, TransferUntil
+from fleetcast.planning.session_window import doubled
 from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_group import Mode
 from fleetcast.planning.trial_state import JOIN_AHEAD_S, JOIN_LEAST_S, LAST, Kind, Stage, TrialState
@@ -109,7 +110,7 @@ def _move_starts(trial: TrialState) -> bool:
     if trial.now >= latest:
         return False
     for group in late:
-        trial_sending.arm(trial, group, latest)
+        trial_sending.arm(trial, group, latest, patience=doubled(group.session))
         trial_sending.tell_again(trial, group)
     return bool(late)
 
