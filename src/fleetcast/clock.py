@@ -284,6 +284,15 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)  # noqa: TID251 - this is the one place
 
 
+async def pause_for(news: asyncio.Event, at_most_s: float) -> None:
+    """The same, but no longer than until the event is set."""
+    try:
+        async with asyncio.timeout(at_most_s):
+            await news.wait()
+    except TimeoutError:
+        return
+
+
 def steady_s() -> float:
     """Seconds of a clock that only goes forward, also while the machine is suspended; its zero means nothing."""
     if _SUSPEND_AWARE is not None:

@@ -1,7 +1,8 @@
 """A worker in a process of its own, for journeys in which processes are killed and frozen.
 
 `python -m tests.runtime.worker_process URL FOLDER ROLE BEGAN FACTOR`: ROLE is `network` (hosts the simulated network
-and listens) or `campaigns` (owns campaigns and sends). All share one clock: real time since BEGAN, times FACTOR.
+and listens), `campaigns` (owns campaigns and sends) or `all` (what its leases give it). All share one clock: real time
+since BEGAN, times FACTOR.
 """
 
 from __future__ import annotations
@@ -84,10 +85,11 @@ async def main(url: str, folder: Path, role: str, began: float, factor: float) -
         connector.notes = folder / "sent.txt"
         return connector
 
-    kinds = {"simulated": replace(KIND, connect=connect)}
+    # In earnest a simulated network is one worker's; here, but for `all`, one hosts it and others send.
+    kinds = {"simulated": replace(KIND, connect=connect, one_worker=role == "all")}
     hosts = role == "network"
     os.environ["PGAPPNAME"] = f"process {os.getpid()}"  # so that the database can tell who wrote
-    options = WorkerOptions(directory=folder / "net", owns_campaigns=not hosts, listens=hosts, parts=role)
+    options = WorkerOptions(directory=folder / "net", owns_campaigns=not hosts, listens=role != "campaigns", parts=role)
     database = Database.open(url)
     worker = Worker(database, SharedClock(began, factor), keys_of(database), options, kinds)
     stop = asyncio.Event()

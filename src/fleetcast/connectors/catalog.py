@@ -37,6 +37,8 @@ class Kind:
     """Makes a connector; opens nothing."""
     any_speed: bool = False
     """It lives in the server's time, so that time may be accelerated."""
+    one_worker: bool = False
+    """One worker at a time may have it open, and runs the campaigns on it; else every worker opens it for itself."""
 
 
 class UnknownKind(NotFound):

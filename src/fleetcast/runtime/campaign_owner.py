@@ -7,7 +7,7 @@ fails leaves the memory ahead of the database, so everything is thrown away and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -91,6 +91,10 @@ class CampaignOwner:
         self._shown: Shown | None = None
         self._show_timer: asyncio.TimerHandle | None = None
         self._stale = False
+
+    def uses(self, connection_ids: Collection[int]) -> bool:
+        """Whether it sends through one of these connections, or does not know yet."""
+        return self._parts is None or not set(self._parts.connection_ids).isdisjoint(connection_ids)
 
     def share(self, shares: Mapping[tuple[int, str], float]) -> None:
         """How much of its sub-band's airtime each group of a connection may use now."""

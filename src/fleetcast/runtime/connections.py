@@ -64,12 +64,16 @@ class Connections:
         health: Health,
         supervisor: Supervisor,
         counted: Callable[[int], None],
+        may_open: Callable[[int, str], bool] = lambda _number, _kind: True,
         *,
         time_tolerance_s: int = 1,
         listens: bool = True,
         look_s: float = LOOK_S,
     ) -> None:
-        """`listens` False: open for sending alone, another worker takes in what is heard."""
+        """`may_open` tells whether this worker may have a connection of a kind open: some are one worker's at a time.
+
+        `listens` False: open for sending alone, another worker takes in what is heard.
+        """
         self._database = database
         self._clock = clock
         self._keys = keys
@@ -78,6 +82,7 @@ class Connections:
         self._health = health
         self._supervisor = supervisor
         self._counted = counted
+        self._may_open = may_open
         self._time_tolerance_s = time_tolerance_s
         self._listens = listens
         self._look_s = look_s
@@ -101,6 +106,10 @@ class Connections:
         """Whether a connection is open."""
         return connection_id in self._open
 
+    def tried(self, connection_id: int) -> bool:
+        """Whether a connection is open, or could not be opened so far."""
+        return connection_id in self._tried
+
     def look(self) -> None:
         """Connections, or devices on them, may have changed: look now."""
         self._look_again.set()
@@ -114,11 +123,14 @@ class Connections:
         try:
             while True:
                 self._look_again.clear()
-                wanted = {each.id: each for each in await asyncio.to_thread(self._enabled)}
+                enabled = await asyncio.to_thread(self._enabled)
+                wanted = {each.id: each for each in enabled if self._may_open(each.id, each.kind)}
                 for number, known in list(self._known.items()):
                     if wanted.get(number) != known:
                         await self._supervisor.end(_name(known))
                         del self._known[number]
+                        self._tried.discard(number)
+                        self._why_not.pop(number, None)
                 for number, each in wanted.items():
                     if number not in self._known:
                         self._known[number] = each

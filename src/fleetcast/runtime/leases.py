@@ -7,6 +7,7 @@ only by this.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from fleetcast.clock import steady_s
@@ -38,11 +39,11 @@ class Leases:
         """Fence by campaign."""
         return dict(self._fences)
 
-    def claim(self, most: int) -> list[Claimed]:
-        """Take campaigns that nobody has."""
+    def claim(self, most: int, single: Collection[str] = (), mine: Collection[int] = ()) -> list[Claimed]:
+        """Take campaigns that nobody has; where they use connections of kinds in `single`, these must be in `mine`."""
         asked_s = steady_s()
         with self._database.write() as connection:
-            claimed = ownership.claim(connection, self._worker_id, round(self._lease_s * 1000), most)
+            claimed = ownership.claim(connection, self._worker_id, round(self._lease_s * 1000), most, single, mine)
         for each in claimed:
             self._fences[each.campaign_id] = each.fence
             self._until_s[each.campaign_id] = asked_s + self._lease_s

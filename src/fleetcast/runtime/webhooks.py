@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from fleetcast.access import webhook_signature
-from fleetcast.clock import Clock, SystemClock, WorkingClock, pause
+from fleetcast.clock import Clock, SystemClock, WorkingClock, pause, pause_for
 from fleetcast.errors import Damaged, NotFound, Unavailable
 from fleetcast.instants import from_datetime
 from fleetcast.runtime.health import Health
@@ -95,7 +95,7 @@ class Webhooks:
                     self._tasks.add(task)
                     task.add_done_callback(self._over)
                 if not (more or claimed):
-                    await _at_most(LOOK_S, self.news)
+                    await pause_for(self.news, LOOK_S)
         finally:
             if self._tasks:
                 # What is nearly over is settled: it need not be posted a second time.
@@ -173,11 +173,3 @@ class Webhooks:
         longest_s = self._patience.longest_s
         pause_s = min(self._patience.first_s * 2.0 ** min(tried - 1, 40), longest_s) * self._chance.uniform(0.5, 1.0)
         return round(1000 * max(pause_s, min(answer.again_in_s or 0.0, longest_s)))
-
-
-async def _at_most(seconds: float, news: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await news.wait()
-    except TimeoutError:
-        return

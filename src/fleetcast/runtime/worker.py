@@ -20,13 +20,14 @@ import structlog
 
 from fleetcast import __version__
 from fleetcast.actions import campaign_orders
-from fleetcast.clock import WorkingClock, pause
+from fleetcast.clock import WorkingClock, pause, pause_for
 from fleetcast.connectors import catalog
 from fleetcast.connectors.catalog import Kind
 from fleetcast.errors import Unavailable
 from fleetcast.instants import InstantMs, from_datetime
 from fleetcast.runtime.airtime_shares import shares
 from fleetcast.runtime.campaign_owner import CampaignOwner
+from fleetcast.runtime.connection_leases import TEND_S, ConnectionLeases
 from fleetcast.runtime.connections import Connections
 from fleetcast.runtime.dispatch import LeaseLapsed
 from fleetcast.runtime.health import Health, Report
@@ -35,7 +36,16 @@ from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
 from fleetcast.runtime.schedule import Schedule
 from fleetcast.runtime.supervisor import Supervisor
 from fleetcast.runtime.webhooks import PATIENCE, Patience, Webhooks
-from fleetcast.store import heard_keys, inbox, journal, open_connections, ownership, webhooks, workers
+from fleetcast.store import (
+    connection_leases,
+    heard_keys,
+    inbox,
+    journal,
+    open_connections,
+    ownership,
+    webhooks,
+    workers,
+)
 from fleetcast.store.database import Database
 from fleetcast.store.ownership import Claimed
 from fleetcast.store.running_campaigns import OwnershipLost
@@ -99,6 +109,7 @@ class Worker:
         self._owners: dict[int, CampaignOwner] = {}
         self._leases: Leases | None = None
         self._connections: Connections | None = None
+        self._connection_leases: ConnectionLeases | None = None
         self._schedule = Schedule(database, clock, self.health, options.look_s)
         self._webhooks = Webhooks(
             database, clock, keys, self.health, random.Random(os.getpid()), options.patience,  # noqa: S311 - no secret
@@ -107,6 +118,7 @@ class Worker:
         self._worker_id = 0
         self._uplinks = self._downlinks = 0
         self._claim_now = asyncio.Event()
+        self._tend_now = asyncio.Event()
         self._claimed_once = asyncio.Event()
         self._failures: Counter[int] = Counter()
         self._wakes_end: list[Callable[[], None]] = []
@@ -115,9 +127,14 @@ class Worker:
         """Begin all loops. Raises Unavailable when the database can't be reached."""
         self._worker_id = await asyncio.to_thread(self._register)
         self._leases = Leases(self._database, self._worker_id, self._options.lease_s)
+        self._connection_leases = ConnectionLeases(
+            self._database, self._worker_id, self._kinds, self._options.lease_s
+        )  # fmt: skip
+        await asyncio.to_thread(self._connection_leases.tend)
         self._connections = Connections(
             self._database, self._clock, self._keys, self._kinds, self._options.directory, self.health,
-            self._supervisor, self._count_uplinks, time_tolerance_s=self._options.time_tolerance_s,
+            self._supervisor, self._count_uplinks, self._connection_leases.may_open,
+            time_tolerance_s=self._options.time_tolerance_s,
             listens=self._options.listens, look_s=self._options.look_s,
         )  # fmt: skip
         self._listen_for_wakes()
@@ -126,6 +143,7 @@ class Worker:
         hold = self._clock.hold()
         try:
             start("connections", self._connections.run)
+            start("connection leases", self._tend)
             start("heartbeat", self._heartbeat)
             start("pruning", self._prune)
             await _at_most(_SETTLE_S, self._connections.settled())
@@ -196,6 +214,7 @@ class Worker:
             self._claim_now.set()
 
     def _look_outside(self, _: str) -> None:
+        self._tend_now.set()
         if self._connections is not None:
             self._connections.look()
 
@@ -208,23 +227,20 @@ class Worker:
     # Loops
 
     async def _claim(self) -> None:
-        """Take campaigns that nobody owns, and run them."""
-        leases = self._leased()
+        """Take campaigns that nobody owns, and run them: those whose connections are here."""
+        leases, have = self._leased(), self._connection_leased()
         pulse = self.health.part("claims")
         while True:
             self._claim_now.clear()
             with pulse.at_work():
-                claimed = await asyncio.to_thread(leases.claim, CLAIM_AT_ONCE)
+                mine = [each for each in have.mine() if self._connected().tried(each)]
+                claimed = await asyncio.to_thread(leases.claim, CLAIM_AT_ONCE, have.single, mine)
             for each in claimed:
                 _log.info("campaign.claimed", campaign=each.campaign_id, fence=each.fence)
                 self._supervisor.start(_name(each.campaign_id, each.fence), partial(self._own, each))
             self._claimed_once.set()
             if len(claimed) < CLAIM_AT_ONCE:
-                try:
-                    async with asyncio.timeout(self._options.claim_s):
-                        await self._claim_now.wait()
-                except TimeoutError:
-                    continue
+                await pause_for(self._claim_now, self._options.claim_s)
 
     async def _own(self, claimed: Claimed) -> None:
         """Run one campaign as long as it is ours; what goes wrong gives it back, to be claimed and loaded anew."""
@@ -277,6 +293,21 @@ class Worker:
                 await self._supervisor.end(_name(number, before[number]))
             await pause(self._options.renew_s)
 
+    async def _tend(self) -> None:
+        """Have the connections that are one worker's at a time; campaigns on one that was lost go with it."""
+        leases, pulse = self._connection_leased(), self.health.part("connection leases")
+        while True:
+            self._tend_now.clear()
+            with pulse.at_work():
+                new, lost = await asyncio.to_thread(leases.tend)
+            if new or lost:
+                _log.info("connections.changed", new=sorted(new), lost=sorted(lost))
+                self._connected().look()
+            gone = [(number, owner) for number, owner in self._owners.items() if lost and owner.uses(lost)]
+            fences = self._leased().owned()
+            await self._supervisor.end(*(_name(number, fences[number]) for number, _ in gone if number in fences))
+            await pause_for(self._tend_now, TEND_S)
+
     async def _share(self) -> None:
         """Tell the owned campaigns how much airtime each may use."""
         pulse = self.health.part("shares")
@@ -313,6 +344,7 @@ class Worker:
         with self._database.write() as connection:
             ownership.release(connection, self._worker_id, owned)
             webhooks.release(connection, self._worker_id)
+            connection_leases.release(connection, self._worker_id)
             workers.beat(connection, self._worker_id, self._uplinks, self._downlinks)
             workers.end(connection, self._worker_id)
 
@@ -338,6 +370,11 @@ class Worker:
         if self._leases is None:
             raise RuntimeError("the worker has not been started")
         return self._leases
+
+    def _connection_leased(self) -> ConnectionLeases:
+        if self._connection_leases is None:
+            raise RuntimeError("the worker has not been started")
+        return self._connection_leases
 
     def _connected(self) -> Connections:
         if self._connections is None:

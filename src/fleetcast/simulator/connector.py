@@ -354,5 +354,6 @@ KIND = Kind(
     fields=FIELDS,
     connect=SimulatedNetwork,
     any_speed=True,
+    one_worker=True,
 )
 """What the entry point names."""

@@ -6,12 +6,14 @@ names the one it was claimed under, and changes nothing if there is a newer one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
 from fleetcast.store.database import clock_ms
 from fleetcast.store.tables import campaign as table
+from fleetcast.store.tables import connection as connections
 from fleetcast.store.tables import multicast_group
 
 UNDER_WAY = ("RUNNING", "PAUSED", "STOPPING")
@@ -26,17 +28,25 @@ class Claimed:
     fence: int
 
 
-def claim(connection: Connection, worker_id: int, lease_ms: int, most: int) -> list[Claimed]:
+def claim(
+    connection: Connection,
+    worker_id: int,
+    lease_ms: int,
+    most: int,
+    single: Collection[str] = (),
+    mine: Collection[int] = (),
+) -> list[Claimed]:
     """Take campaigns that nobody owns, or whose owner let its lease run out; each gets a new fence.
 
-    Those under way, and those that are over but have not given their groups back: their owner died before it could.
+    Those under way, and those that are over but have not given their groups back: their owner died before it could. Of
+    those that use a connection of a kind in `single`, only such whose connections are all in `mine`.
     """
     now = clock_ms(connection)
     free = or_(table.c.owner_until.is_(None), table.c.owner_until < now)
     holding = select(multicast_group.c.campaign_id).where(multicast_group.c.campaign_id.is_not(None))
     found = connection.execute(
         select(table.c.id)
-        .where(or_(table.c.status.in_(UNDER_WAY), table.c.id.in_(holding)), free)
+        .where(or_(table.c.status.in_(UNDER_WAY), table.c.id.in_(holding)), free, *_reachable(single, mine))
         .order_by(table.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -51,6 +61,24 @@ def claim(connection: Connection, worker_id: int, lease_ms: int, most: int) -> l
         ).one()
         claimed.append(Claimed(campaign_id, row[0], row[1]))
     return claimed
+
+
+def _reachable(single: Collection[str], mine: Collection[int]) -> list[ColumnElement[bool]]:
+    """Campaigns that use no connection that another worker has, or is to have."""
+    if not single:
+        return []
+    elsewhere = (
+        select(multicast_group.c.id)
+        .join(connections, connections.c.id == multicast_group.c.connection_id)
+        .where(
+            multicast_group.c.campaign_id == table.c.id,
+            connections.c.kind.in_(single),
+            connections.c.enabled,
+            connections.c.archived_at.is_(None),
+            connections.c.id.not_in(mine),
+        )
+    )
+    return [~exists(elsewhere)]
 
 
 def renew(connection: Connection, worker_id: int, fences: dict[int, int], lease_ms: int) -> set[int]:
@@ -78,5 +106,8 @@ def release(connection: Connection, worker_id: int, fences: dict[int, int]) -> N
 
 
 def release_all(connection: Connection) -> None:
-    """Let go of every campaign, whoever owned it: for a database that only one process can use, at its start."""
+    """Let go of every campaign and connection, whoever had it: for a database of one process alone, at its start."""
     connection.execute(update(table).where(table.c.owner_until.is_not(None)).values(owner_until=None))
+    connection.execute(
+        update(connections).where(connections.c.owner_until.is_not(None)).values(worker_id=None, owner_until=None)
+    )
