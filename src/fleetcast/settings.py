@@ -25,7 +25,9 @@ PREFIX: Final = "FLEETCAST_"
 CONFIG: Final = "FLEETCAST_CONFIG"
 """Names the TOML file where no flag does."""
 
-_NOT_SETTINGS: Final = frozenset({CONFIG, "FLEETCAST_PASSWORD", "FLEETCAST_FUZZ", "FLEETCAST_COMMAND"})
+_NOT_SETTINGS: Final = frozenset(
+    {CONFIG, "FLEETCAST_PASSWORD", "FLEETCAST_NEW_PASSWORD", "FLEETCAST_FUZZ", "FLEETCAST_COMMAND"}
+)
 """Read elsewhere: by `login`, and by our own tests."""
 
 

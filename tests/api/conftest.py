@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from fleetcast.actions.first_start import first_start
+from fleetcast.actions.first_start import FirstStart, first_start
 from fleetcast.api.app import build
 from fleetcast.api.parts import Parts
 from fleetcast.clock import ManualClock
@@ -70,6 +70,7 @@ class Server:
     clock: ManualClock
     api: Api
     subscriber_id: int
+    first: FirstStart
 
 
 @cache
@@ -91,7 +92,7 @@ def server(database: Database) -> Iterator[Server]:
     parts, app = parts_of(database, clock), application()
     app.state.parts = parts
     with TestClient(app) as client:
-        yield Server(parts, clock, Api(client, made.token.reveal().decode()), made.subscriber_id)
+        yield Server(parts, clock, Api(client, made.token.reveal().decode()), made.subscriber_id, made)
 
 
 @pytest.fixture

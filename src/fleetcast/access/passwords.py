@@ -16,6 +16,12 @@ SALT_BYTES: Final = 16
 SHORTEST: Final = 12
 LONGEST: Final = 256
 
+_FEWEST_DIFFERENT: Final = 5
+_TRIED_FIRST: Final = (
+    "password", "passwort", "motdepasse", "fleetcast", "administrator", "admin", "qwertyuiop", "qwertzuiop", "qwerty",
+    "letmein", "welcome", "changeme", "iloveyou", "abcdefghijkl", "lorawan", "secret", "firmware",
+)  # fmt: skip
+
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
 
@@ -26,6 +32,23 @@ class WeakPassword(Invalid):
     def __init__(self, length: int) -> None:
         self.length = length
         super().__init__(f"a password of {length} characters: choose {SHORTEST} to {LONGEST}")
+
+
+def complaints(password: str, login: str = "") -> list[str]:
+    """What is wrong with a new password, a sentence each; it is not repeated. Empty: it may be taken.
+
+    Length is what counts, and that it is none of those tried first (NIST SP 800-63B, 5.1.1.2): no rules of composition.
+    """
+    found = []
+    if not SHORTEST <= len(password) <= LONGEST:
+        found.append(str(WeakPassword(len(password))))
+    letters = "".join(char for char in password.lower() if char.isalpha())
+    tried_first = any(letters and letters == word * (len(letters) // len(word)) for word in _TRIED_FIRST)
+    if tried_first or len(set(password)) < _FEWEST_DIFFERENT or password.isdigit():
+        found.append("is among those that are tried first: choose a sentence of your own")
+    if len(login) > 2 and login.lower() in password.lower():
+        found.append("has the login in it: choose another one")
+    return found
 
 
 def hash_password(password: str, salt: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Users of a subscriber, their passwords and tokens. The last admin can't be removed."""
+"""Users, their passwords and tokens. The last admin of a subscriber can't be removed, nor the last system admin."""
 
 from __future__ import annotations
 
@@ -8,30 +8,49 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from fleetcast.access import Identity, Right, Role, passwords, tokens
+from fleetcast.access import NO_SUBSCRIBER, Identity, Right, Role, passwords, tokens
 from fleetcast.actions.authentication import is_login, scope_text
 from fleetcast.actions.creation import create_once
-from fleetcast.actions.fields import Checks, InvalidField, InvalidFields
-from fleetcast.actions.history import note
+from fleetcast.actions.fields import Checks
+from fleetcast.actions.history import CHANGED, note
 from fleetcast.actions.objects import Editable
-from fleetcast.errors import Conflict
+from fleetcast.errors import Conflict, Forbidden
 from fleetcast.instants import InstantMs
 from fleetcast.secret import Secret
-from fleetcast.store import users
+from fleetcast.store import sessions, users
 from fleetcast.store.database import Database
 from fleetcast.store.idempotency import Once
 from fleetcast.store.users import User
 
-__all__ = ["USERS", "NewToken", "User", "archive", "create", "create_token", "edit", "revoke_token", "set_password"]
+__all__ = [
+    "USERS",
+    "NewToken",
+    "User",
+    "archive",
+    "create",
+    "create_token",
+    "edit",
+    "editable",
+    "restore",
+    "revoke_token",
+    "set_password",
+]
 
-_ROLES: Final = tuple(role.value for role in Role if role is not Role.SYSTEM_ADMIN)
+_ROLES: Final = tuple(role.value for role in Role)
 
 
 class LastAdmin(Conflict):
-    """A subscriber keeps one admin."""
+    """A subscriber keeps one admin, the deployment one system admin."""
 
-    def __init__(self, login: str) -> None:
-        super().__init__(f"{login} is the last admin: make another one first")
+    def __init__(self, login: str, role: Role) -> None:
+        super().__init__(f"{login} is the last {role.value}: make another one first")
+
+
+class WrongPassword(Forbidden):
+    """Whoever changes the own password must know it."""
+
+    def __init__(self) -> None:
+        super().__init__("the present password is wrong or missing: send it as current_password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +68,37 @@ def _check(what: User) -> None:
     checks.done()
 
 
-USERS: Final = Editable(kind=users.KIND, check=_check, right=Right.ADMINISTER, label=lambda what: what.login)
+def _look_up(connection: Connection, who: Identity, what: User) -> None:
+    """A subscriber has no system admins, the deployment has no others; and no two change the admins at once."""
+    checks = Checks()
+    fits = (what.role == Role.SYSTEM_ADMIN.value) == (who.subscriber_id == NO_SUBSCRIBER)
+    checks.that(fits, "role", f"{what.role}: this role is not given here")
+    checks.that(not what.may_read_keys or fits, "may_read_keys", "there are no keys to be read")
+    checks.done()
+    users.lock_role(connection, who.subscriber_id, _kept_role(who).value)
+
+
+USERS: Final = Editable(
+    kind=users.KIND, check=_check, look_up=_look_up, right=Right.ADMINISTER, label=lambda what: what.login
+)
+"""Users of a subscriber, as its admins see them. System admins: the same, by the right to the system."""
+_SYSTEM_ADMINS: Final = replace(USERS, right=Right.SYSTEM)
+
+
+def editable(who: Identity) -> Editable[User]:
+    """The users that somebody may edit."""
+    return _SYSTEM_ADMINS if who.subscriber_id == NO_SUBSCRIBER else USERS
 
 
 def create(
     database: Database, who: Identity, new: User, password: Secret, now: InstantMs, once: Once | None = None
 ) -> int:
     """Put a user in; gives the number. Raises InvalidFields, and `clashes.Taken` for a login in use."""
-    who.require(Right.ADMINISTER)
-    stored = _hashed(password)
-    return USERS.create(database, who, _tidy(new), now, once, password_hash=stored)
+    users_of = editable(who)
+    who.require(users_of.right)
+    stored = _hashed(password, new.login)
+    told = {"password": CHANGED}
+    return users_of.create(database, who, _tidy(new), now, once, told=told, password_hash=stored)
 
 
 def edit(database: Database, who: Identity, row_id: int, what: User, revision: int | None, now: InstantMs) -> None:
@@ -68,27 +108,44 @@ def edit(database: Database, who: Identity, row_id: int, what: User, revision: i
         _keep_an_admin(connection, who, what.login)
         return False
 
-    USERS.edit(database, who, row_id, _tidy(what), revision, now, then=keep_an_admin)
+    editable(who).edit(database, who, row_id, _tidy(what), revision, now, then=keep_an_admin)
 
 
 def archive(database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:
-    """Take a user's rights away, with all tokens; raises LastAdmin."""
-    who.require(Right.ADMINISTER)
+    """Take a user's rights away, with all tokens, and end the sessions; raises LastAdmin."""
+    who.require(editable(who).right)
     with database.write() as connection:
+        users.lock_role(connection, who.subscriber_id, _kept_role(who).value)
         found = users.KIND.get(connection, who.subscriber_id, row_id)
+        sessions.end(connection, now, user_id=row_id)
         users.KIND.archive(connection, who.subscriber_id, row_id, revision, now)
         _keep_an_admin(connection, who, found.what.login)
         note(connection, who, "user", "archived", row_id, found.what.login, now)
 
 
-def set_password(database: Database, who: Identity, row_id: int, password: Secret, now: InstantMs) -> None:
-    """Give a user a new password: one's own, or another's by the right to administer."""
+def restore(database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:
+    """Give a user's rights back; raises Missing, Stale, and `clashes.Taken` where the login is another's by now."""
+    editable(who).restore(database, who, row_id, revision, now)
+
+
+def set_password(
+    database: Database, who: Identity, row_id: int, password: Secret, now: InstantMs, current: Secret | None = None
+) -> None:
+    """Give a user a new password: one's own, knowing the present one, or another's by the right to administer.
+
+    Ends the user's sessions; tokens go on. Raises WrongPassword, InvalidFields and Missing.
+    """
     if row_id != who.user_id:
-        who.require(Right.ADMINISTER)
-    stored = _hashed(password)
-    with database.write() as connection:
+        who.require(editable(who).right)
+    with database.read() as connection:
         found = users.KIND.get(connection, who.subscriber_id, row_id)
+        known = users.by_id(connection, row_id)
+    if row_id == who.user_id and (known is None or not _is(current, known.password_hash)):
+        raise WrongPassword
+    stored = _hashed(password, found.what.login)
+    with database.write() as connection:
         users.set_password(connection, row_id, stored)
+        sessions.end(connection, now, user_id=row_id)
         note(connection, who, "user", "password changed", row_id, found.what.login, now)
 
 
@@ -117,7 +174,8 @@ def create_token(
         row_id = users.insert_token(
             connection, who.subscriber_id, who.user_id, name, token_hash, scope_text(narrowed), expires_at, now
         )
-        note(connection, who, "token", "created", row_id, name, now)
+        after = {"scope": None if narrowed is None else sorted(narrowed), "expires_at": expires_at}
+        note(connection, who, "token", "created", row_id, name, now, after=after)
         return row_id
 
     return NewToken(create_once(database, who, None, now, make), Secret(token.encode()))
@@ -125,7 +183,7 @@ def create_token(
 
 def revoke_token(database: Database, who: Identity, token_id: int, now: InstantMs) -> None:
     """Withdraw a token: one's own, or another's by the right to administer. Raises Missing."""
-    own = None if who.may(Right.ADMINISTER) else who.user_id
+    own = None if who.may(editable(who).right) else who.user_id
     with database.write() as connection:
         users.revoke_token(connection, who.subscriber_id, token_id, now, user_id=own)
         note(connection, who, "token", "revoked", token_id, "", now)
@@ -135,13 +193,23 @@ def _tidy(what: User) -> User:
     return replace(what, login=what.login.strip().lower())
 
 
-def _hashed(password: Secret) -> str:
-    try:
-        return passwords.hash_password(password.reveal().decode(), secrets.token_bytes(passwords.SALT_BYTES))
-    except passwords.WeakPassword as error:
-        raise InvalidFields(InvalidField("password", str(error))) from None
+def _is(password: Secret | None, stored: str) -> bool:
+    return password is not None and passwords.matches(password.reveal().decode(errors="replace"), stored)
+
+
+def _hashed(password: Secret, login: str) -> str:
+    text, checks = password.reveal().decode(errors="replace"), Checks()
+    for complaint in passwords.complaints(text, login.strip().lower()):
+        checks.complain("password", complaint)
+    checks.done()
+    return passwords.hash_password(text, secrets.token_bytes(passwords.SALT_BYTES))
+
+
+def _kept_role(who: Identity) -> Role:
+    return Role.SYSTEM_ADMIN if who.subscriber_id == NO_SUBSCRIBER else Role.ADMIN
 
 
 def _keep_an_admin(connection: Connection, who: Identity, login: str) -> None:
-    if not users.active_with_role(connection, who.subscriber_id, Role.ADMIN.value):
-        raise LastAdmin(login)
+    role = _kept_role(who)
+    if not users.active_with_role(connection, who.subscriber_id, role.value):
+        raise LastAdmin(login, role)

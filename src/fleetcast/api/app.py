@@ -22,7 +22,9 @@ from fleetcast.api import (
     problems,
     progress,
     regions,
+    sessions,
     subscriber,
+    subscribers,
     users,
     webhooks,
 )
@@ -51,6 +53,8 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
     subscriber.router,
     users.router,
+    sessions.router,
+    subscribers.router,
     audit.router,
     webhooks.router,
 )

@@ -11,9 +11,11 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 
 from fleetcast.access import Identity
+from fleetcast.actions import sessions
 from fleetcast.actions.authentication import PasswordCheck, Unauthenticated, by_token
 from fleetcast.actions.connections import Kind
 from fleetcast.actions.seen import Database, KeyVault, Once
+from fleetcast.actions.sessions import OpenSession, SessionLimits
 from fleetcast.clock import Clock, SystemClock
 from fleetcast.errors import Invalid
 from fleetcast.instants import InstantMs, from_datetime
@@ -36,6 +38,7 @@ class Parts:
     most_body_bytes: int = 2 * MEGABYTE
     most_upload_bytes: int = 64 * MEGABYTE
     passwords: PasswordCheck = field(default_factory=PasswordCheck)
+    sessions: SessionLimits = field(default_factory=SessionLimits)
 
     def now(self) -> InstantMs:
         """The fleet's time."""
@@ -57,15 +60,54 @@ _BEARER: Final = HTTPBearer(auto_error=False, description="An API token.")
 _BASIC: Final = HTTPBasic(auto_error=False, description="Login and password of a user.")
 
 
+COOKIE: Final = "fleetcast"
+"""The session's cookie where the server is reached in clear: on the machine itself, or in a test."""
+SECURE_COOKIE: Final = "__Host-fleetcast"
+"""The session's cookie under TLS; the prefix has browsers refuse it from anybody else."""
+_LOOKING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _where(request: Request) -> str:
+    return "" if request.client is None else request.client.host
+
+
+Where = Annotated[str, Depends(_where)]
+"""Where the request came from, as far as trusted proxies tell."""
+
+
+def _session(
+    parts: TheParts,
+    where: Where,
+    request: Request,
+    token: Annotated[
+        str | None, Header(alias="X-CSRF-Token", description="For changes through a session: GET /session tells it.")
+    ] = None,
+) -> OpenSession:
+    cookie = request.cookies.get(SECURE_COOKIE if request.url.scheme == "https" else COOKIE)
+    if cookie is None:
+        raise Unauthenticated("no session came with the request")
+    session = sessions.by_cookie(parts.database, parts.sessions, cookie, where, parts.real_now())
+    if request.method not in _LOOKING:
+        sessions.require_token(session, token)
+    return session
+
+
+TheSession = Annotated[OpenSession, Depends(_session)]
+
+
 def _who(
     parts: TheParts,
+    where: Where,
+    request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     basic: Annotated[HTTPBasicCredentials | None, Depends(_BASIC)],
 ) -> Identity:
     if bearer is not None:
-        return by_token(parts.database, bearer.credentials, parts.real_now())
+        return by_token(parts.database, bearer.credentials, parts.real_now(), where)
     if basic is not None:
-        return parts.passwords.by_password(parts.database, basic.username, basic.password, parts.real_now())
+        return parts.passwords.by_password(parts.database, basic.username, basic.password, parts.real_now(), where)
+    if COOKIE in request.cookies or SECURE_COOKIE in request.cookies:
+        return _session(parts, where, request, request.headers.get("X-CSRF-Token")).who
     raise Unauthenticated("no token and no login came with the request")
 
 

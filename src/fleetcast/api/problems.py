@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from fleetcast.actions.authentication import Unauthenticated
+from fleetcast.actions.authentication import TooManyAttempts, Unauthenticated
 from fleetcast.actions.fields import InvalidFields
 from fleetcast.actions.seen import BadRows, FieldWrong, PlanRefused, Stale, Taken
 from fleetcast.errors import Conflict, Damaged, FleetcastError, Forbidden, Invalid, NotFound, Unavailable
@@ -21,6 +21,7 @@ from fleetcast.queries.lists import BadList
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUS: Final[dict[type[FleetcastError], tuple[int, str]]] = {
     Unauthenticated: (401, "who is asking is not known"),
+    TooManyAttempts: (429, "too many attempts"),
     Forbidden: (403, "not allowed"),
     NotFound: (404, "not found"),
     Stale: (412, "changed meanwhile"),
@@ -36,6 +37,7 @@ SENTENCES: Final = {
     409: "Not in this state, or another one has the same name.",
     412: "Somebody else changed it meanwhile.",
     413: "The body is too large.",
+    429: "Too many logins failed: wait as long as Retry-After says.",
     422: "Something in the request can't be as it is; `errors` names every field.",
     503: "The database can't be reached just now.",
 }
@@ -79,6 +81,8 @@ def _ours(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="fleetcast", Basic realm="fleetcast"'
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(error.wait_s)
     if status == 503:
         headers["Retry-After"] = _RETRY_AFTER_S
     if status >= 500:

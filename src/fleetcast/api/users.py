@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from fleetcast.access import Right
 from fleetcast.actions import users as actions
-from fleetcast.actions.users import USERS, User
+from fleetcast.actions.users import User
 from fleetcast.api.fields import Instant, Kept, Name, PathId, Schema, example
 from fleetcast.api.lists import Listed, PageOf, page_of
 from fleetcast.api.objects import Patch, patched, shown
@@ -24,7 +24,8 @@ class UserFields(Schema):
     """What an admin says of a user."""
 
     login: Name
-    role: Literal["viewer", "operator", "approver", "admin"]
+    role: Literal["viewer", "operator", "approver", "admin", "system admin"]
+    """`system admin` for system admins alone, who have no other."""
     may_read_keys: bool = False
     """A right given apart from the role."""
 
@@ -47,6 +48,8 @@ class PasswordIn(Schema):
     """A new password."""
 
     password: SecretStr
+    current_password: SecretStr | None = None
+    """The present one; needed for one's own."""
 
 
 class MeOut(Schema):
@@ -141,8 +144,9 @@ def edit(parts: TheParts, who: Who, row_id: PathId, patch: Patch, revision: Revi
 
 @router.put("/users/{id}/password", status_code=204)
 def set_password(parts: TheParts, who: Who, row_id: PathId, body: PasswordIn) -> None:
-    """Give oneself, or as an admin another user, a new password."""
-    actions.set_password(parts.database, who, row_id, _secret(body.password), parts.real_now())
+    """Give oneself, or as an admin another user, a new password; the user's sessions end."""
+    current = None if body.current_password is None else _secret(body.current_password)
+    actions.set_password(parts.database, who, row_id, _secret(body.password), parts.real_now(), current)
 
 
 @router.post("/users/{id}/archive")
@@ -155,7 +159,7 @@ def archive(parts: TheParts, who: Who, row_id: PathId, revision: Revision, respo
 @router.post("/users/{id}/restore")
 def restore(parts: TheParts, who: Who, row_id: PathId, revision: Revision, response: Response) -> UserOut:
     """Give a user's rights back."""
-    USERS.restore(parts.database, who, row_id, revision, parts.real_now())
+    actions.restore(parts.database, who, row_id, revision, parts.real_now())
     return one(parts, who, row_id, response)
 
 

@@ -21,6 +21,9 @@ from fleetcast.cli.login import login
 from fleetcast.cli.rehearse import rehearse
 from fleetcast.cli.serve import serve
 from fleetcast.cli.settings import settings
+from fleetcast.cli.subscriber import subscriber
+from fleetcast.cli.token import token
+from fleetcast.cli.user import user
 from fleetcast.cli.version import version
 
 app = typer.Typer(
@@ -61,6 +64,9 @@ for name, noun in (
     ("campaign", campaign),
     ("connection", connection),
     ("database", database),
+    ("user", user),
+    ("token", token),
+    ("subscriber", subscriber),
     ("audit", audit),
 ):
     app.add_typer(noun, name=name)

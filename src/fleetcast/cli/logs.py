@@ -1,7 +1,7 @@
 """Structured logs of a server process: lines on standard error, as text for people or as JSON for programs.
 
 Everything that is logged goes this way, the HTTP server's own lines too. Keys and tokens are `Secret`, which print as
-`***`.
+`***`. Tracebacks show no local variables, among which keys might be.
 """
 
 from __future__ import annotations
@@ -27,9 +27,14 @@ def configure(level: str, *, as_json: bool) -> None:
     ]
     last: list[Processor]
     if as_json:
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        last = [
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(default=str),
+        ]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        last = [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -46,13 +46,15 @@ class Noun:
 def commands_of(noun: Noun, *, edits: bool = True) -> typer.Typer:
     """The commands that every noun has; its own ones are added to them."""
     app = typer.Typer(no_args_is_help=True, help=f"List, make and change {noun.what}s of a running server.")
-    _add_looking(app, noun)
+    add_looking(app, noun)
     if edits:
-        _add_changing(app, noun)
+        add_changing(app, noun)
     return app
 
 
-def _add_looking(app: typer.Typer, noun: Noun) -> None:
+def add_looking(app: typer.Typer, noun: Noun, *, shows: bool = True) -> None:
+    """The commands that only look; without `show` where there is no more to be seen of one."""
+
     @app.command("list", help=f"List {noun.what}s.")
     def _list(
         *,
@@ -72,18 +74,19 @@ def _add_looking(app: typer.Typer, noun: Noun) -> None:
             items = remote.items(noun.path, most=limit or None, filter=filters, sort=sort, archived=archived)
             show_list(items, [each.strip() for each in columns.split(",") if each] or noun.columns, as_json=as_json)
 
+    if not shows:
+        return
+
     @app.command("show", help=f"Show everything about one {noun.what}.")
     def _show(named: Named, *, as_json: AsJson = False) -> None:
         with connect() as remote:
             show_one(noun.one(remote, named), as_json=as_json)
 
 
-def _add_changing(app: typer.Typer, noun: Noun) -> None:
-    @app.command("create", help=f"Make a {noun.what}; see `fields` for what can be said of it.")
-    def _create(assignments: Assignments = None, *, as_json: AsJson = False) -> None:
-        with connect() as remote:
-            fields = fields_of(remote.description(), noun.path)
-            show_done(noun, remote.post(noun.path, body_of(remote, fields, assignments or [])), "made", as_json=as_json)
+def add_changing(app: typer.Typer, noun: Noun, *, creates: bool = True) -> None:
+    """The commands that change something; without `create` where that needs a password."""
+    if creates:
+        _add_creating(app, noun)
 
     @app.command("edit", help=f"Change a {noun.what}; what is not named stays as it is, an empty value empties.")
     def _edit(named: Named, assignments: Assignments = None, *, as_json: AsJson = False) -> None:
@@ -123,6 +126,14 @@ def _add_changing(app: typer.Typer, noun: Noun) -> None:
             default = "must be given" if each.required else _text(each.default)
             rows.append((each.name, default, f"{kind}. {each.sentence}" if each.sentence else kind))
         print_table(("field", "default", ""), rows)
+
+
+def _add_creating(app: typer.Typer, noun: Noun) -> None:
+    @app.command("create", help=f"Make a {noun.what}; see `fields` for what can be said of it.")
+    def _create(assignments: Assignments = None, *, as_json: AsJson = False) -> None:
+        with connect() as remote:
+            fields = fields_of(remote.description(), noun.path)
+            show_done(noun, remote.post(noun.path, body_of(remote, fields, assignments or [])), "made", as_json=as_json)
 
 
 def show_list(items: Any, columns: Sequence[str], *, as_json: bool) -> None:

@@ -191,11 +191,13 @@ def _tell_first(program: Program, *, as_json: bool) -> None:
         "login": program.first.login,
         "password": program.first.password.reveal().decode(),
         "token": program.first.token.reveal().decode(),
+        "system_login": program.first.system_login,
+        "system_password": program.first.system_password.reveal().decode(),
     }
     if as_json:
         print_json({"first_start": shown})
     else:
         print_line("This is the first start. Shown now and never again:")
         for name, value in shown.items():
-            print_line(f"  {name:<9} {value}")
+            print_line(f"  {name:<16} {value}")
     sys.stdout.flush()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from fleetcast.access import Identity, Right
+from fleetcast.access import NO_SUBSCRIBER, Identity, Right
 from fleetcast.instants import InstantMs
 from fleetcast.queries.fleet import View, of_rows
 from fleetcast.queries.kept import columns
@@ -16,7 +16,7 @@ from fleetcast.queries.lists import Listing, ListRequest, Page, Shown
 from fleetcast.store import tables as t
 from fleetcast.store.database import Database
 from fleetcast.store.objects import Missing
-from fleetcast.store.users import KIND
+from fleetcast.store.users import KIND, tokens_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +64,15 @@ _TOKENS: Final = Listing(
 def page(database: Database, who: Identity, request: ListRequest) -> Page[View[Any]]:
     """The users: all for an admin, oneself for others."""
     with database.read() as connection:
-        scope = [t.user.c.subscriber_id == who.subscriber_id]
-        if not who.may(Right.ADMINISTER):
+        scope = [KIND.of(who.subscriber_id)]
+        if not _all(who):
             scope.append(t.user.c.id == who.user_id)
         return _USERS.page(connection, request, *scope)
 
 
 def one(database: Database, who: Identity, user_id: int) -> View[Any]:
     """One user; raises Missing."""
-    if user_id != who.user_id and not who.may(Right.ADMINISTER):
+    if user_id != who.user_id and not _all(who):
         raise Missing("user", user_id)
     with database.read() as connection:
         KIND.get(connection, who.subscriber_id, user_id)
@@ -82,7 +82,11 @@ def one(database: Database, who: Identity, user_id: int) -> View[Any]:
 def tokens(database: Database, who: Identity, request: ListRequest) -> Page[TokenView]:
     """The tokens: all for an admin, one's own for others; withdrawn ones too."""
     with database.read() as connection:
-        scope = [t.token.c.subscriber_id == who.subscriber_id]
-        if not who.may(Right.ADMINISTER):
+        scope = [tokens_of(who.subscriber_id)]
+        if not _all(who):
             scope.append(t.token.c.user_id == who.user_id)
         return _TOKENS.page(connection, request, *scope)
+
+
+def _all(who: Identity) -> bool:
+    return who.may(Right.SYSTEM if who.subscriber_id == NO_SUBSCRIBER else Right.ADMINISTER)

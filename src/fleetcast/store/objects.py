@@ -68,6 +68,10 @@ class Kind(Generic[T]):
             *(table.c[name] for name in ("id", "subscriber_id", "revision", "created_at", "changed_at", "archived_at")),
         )
 
+    def of(self, subscriber_id: int) -> ColumnElement[bool]:
+        """The rows of this subscriber."""
+        return self.table.c.subscriber_id == subscriber_id
+
     def insert(self, connection: Connection, subscriber_id: int, what: T, now: InstantMs, **others: Any) -> int:
         """Put one in; `others`: columns that people don't edit. Gives its number."""
         row = self._row(subscriber_id, what, now, others)
@@ -86,7 +90,7 @@ class Kind(Generic[T]):
     def get(self, connection: Connection, subscriber_id: int, row_id: int) -> Stored[T]:
         """The one with this number, archived or not; raises Missing."""
         row = connection.execute(
-            select(*self._columns).where(self.table.c.id == row_id, self.table.c.subscriber_id == subscriber_id)
+            select(*self._columns).where(self.table.c.id == row_id, self.of(subscriber_id))
         ).first()
         if row is None:
             raise Missing(self.noun, row_id)
@@ -95,9 +99,7 @@ class Kind(Generic[T]):
     def find(self, connection: Connection, subscriber_id: int, *conditions: ColumnElement[bool]) -> list[Stored[T]]:
         """Those that meet all conditions, archived ones too, by number."""
         rows = connection.execute(
-            select(*self._columns)
-            .where(self.table.c.subscriber_id == subscriber_id, *conditions)
-            .order_by(self.table.c.id)
+            select(*self._columns).where(self.of(subscriber_id), *conditions).order_by(self.table.c.id)
         )
         return [self._stored_row(row._mapping) for row in rows]
 
@@ -182,7 +184,7 @@ class Kind(Generic[T]):
         now: InstantMs,
     ) -> None:
         table = self.table
-        conditions = [table.c.id == row_id, table.c.subscriber_id == subscriber_id]
+        conditions = [table.c.id == row_id, self.of(subscriber_id)]
         if revision is not None:
             conditions.append(table.c.revision == revision)
         changed = connection.execute(
@@ -203,7 +205,7 @@ class Kind(Generic[T]):
     def _stored_row(self, row: RowMapping) -> Stored[T]:
         return Stored(
             id=row["id"],
-            subscriber_id=row["subscriber_id"],
+            subscriber_id=row["subscriber_id"] or 0,
             what=self.type(**{name: _read(row[name]) for name in self.names}),
             revision=row["revision"],
             created_at=row["created_at"],

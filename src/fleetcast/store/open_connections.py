@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from fleetcast.identifiers import DevAddr, DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.store.tables import connection as table
-from fleetcast.store.tables import device, device_profile, multicast_group
+from fleetcast.store.tables import device, device_profile, multicast_group, subscriber
 
 CHANNEL: Final = "connections"
 """Woken when connections, or the devices and groups on them, may have changed."""
@@ -73,7 +73,11 @@ class GroupInUse:
 def enabled(connection: Connection) -> list[Enabled]:
     """All connections that are to be open."""
     columns = [table.c[name] for name in Enabled.__dataclass_fields__]
-    rows = connection.execute(select(*columns).where(table.c.enabled.is_(True), table.c.archived_at.is_(None)))
+    rows = connection.execute(
+        select(*columns)
+        .join(subscriber, subscriber.c.id == table.c.subscriber_id)
+        .where(table.c.enabled.is_(True), table.c.archived_at.is_(None), subscriber.c.archived_at.is_(None))
+    )
     return [Enabled(**dict(row._mapping)) for row in rows]
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from fleetcast.instants import InstantMs
 from fleetcast.store.objects import Missing, Stale, Stored
+from fleetcast.store.tables import campaign
 from fleetcast.store.tables import subscriber as table
 
 THIRTY_DAYS_S: Final = 30 * 86_400
@@ -45,6 +46,10 @@ def get(connection: Connection, subscriber_id: int) -> Stored[Subscriber]:
     row = connection.execute(select(table).where(table.c.id == subscriber_id)).first()
     if row is None:
         raise Missing("subscriber", subscriber_id)
+    return _stored(row)
+
+
+def _stored(row: Row[Any]) -> Stored[Subscriber]:
     return Stored(
         id=row.id,
         subscriber_id=row.id,
@@ -66,6 +71,29 @@ def replace(connection: Connection, subscriber_id: int, what: Subscriber, revisi
         .where(table.c.id == subscriber_id)
         .values({name: getattr(what, name) for name in _NAMES} | {"revision": table.c.revision + 1, "changed_at": now})
     )
+
+
+def put_away(
+    connection: Connection, subscriber_id: int, revision: int | None, now: InstantMs, *, archived_at: InstantMs | None
+) -> None:
+    """Archive one, or take it back; raises Missing and Stale."""
+    found = get(connection, subscriber_id)
+    if revision not in (None, found.revision):
+        raise Stale("subscriber", subscriber_id, revision or 0, found.revision)
+    if found.archived == (archived_at is not None):
+        return
+    connection.execute(
+        update(table)
+        .where(table.c.id == subscriber_id)
+        .values(archived_at=archived_at, revision=table.c.revision + 1, changed_at=now)
+    )
+
+
+def campaigns_not_over(connection: Connection, subscriber_id: int) -> int:
+    """How many campaigns are scheduled or under way."""
+    waiting = ("SCHEDULED", "RUNNING", "PAUSED", "STOPPING")
+    conditions = campaign.c.subscriber_id == subscriber_id, campaign.c.status.in_(waiting)
+    return int(connection.execute(select(func.count()).select_from(campaign).where(*conditions)).scalar_one())
 
 
 def active(connection: Connection) -> list[int]:
