@@ -57,6 +57,12 @@ DATABASE_SECONDS: Final = _gauge("database_answer_seconds", "How long the databa
 
 UPLINKS: Final = _counter("uplinks_total", "Messages from devices that were taken in and committed.")
 DOWNLINKS: Final = _counter("downlinks_total", "Frames that were handed over to network servers.")
+INTAKE_REPORTS: Final = _counter(
+    "intake_reports_total", "Reports that network servers sent by HTTP, by the status they were answered.", "status"
+)
+REPORTS_MALFORMED: Final = _counter(
+    "reports_malformed_total", "Reports of network servers that could not be read; nothing else came of them.", "kind"
+)
 CAMPAIGNS_OWNED: Final = _gauge("campaigns_owned", "Campaigns that this process runs just now.")
 
 CAMPAIGNS: Final = _gauge("campaigns", "Campaigns of all subscribers that aren't archived, by status.", "status")

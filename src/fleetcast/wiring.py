@@ -128,6 +128,7 @@ def _put_together(
     held: ExitStack,
 ) -> Program:
     from fleetcast.api import app, probes
+    from fleetcast.api.intake import Intake
     from fleetcast.api.measuring import Measured
     from fleetcast.api.parts import Parts
     from fleetcast.runtime.vault_keys import VaultKeys
@@ -163,7 +164,7 @@ def _put_together(
         settings=settings,
         database=database,
         clock=clock,
-        application=application,
+        application=Intake(application, None if worker is None else worker.receive),
         worker=worker,
         first=first,
         accelerated=isinstance(clock, AcceleratedClock),

@@ -429,7 +429,63 @@ class Connector(Protocol):
         ...
 
 
-# A second, optional port: networks that exist for practice
+# A second, optional face: network servers that call us
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReport:
+    """An HTTP POST from a network server, as it came: nothing is decoded, since tokens are made over what was sent."""
+
+    path: str
+    """What follows the connection's own part of the path, without a slash in front."""
+    query: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a network server is answered."""
+
+    status: int
+    text: str = ""
+    """For people who look for a fault; nothing secret."""
+    retry_after_s: int | None = None
+
+
+@runtime_checkable
+class HearsOverHttp(Protocol):
+    """A connector whose network server POSTs what it has to tell."""
+
+    async def receive(self, report: HttpReport) -> HttpAnswer:
+        """Check who sends it, tell it by `heard`, and answer 2xx once it is acknowledged: the sender forgets it then.
+
+        Only while the connector is open. Raises nothing for what is sent, however wrong.
+        """
+        ...
+
+
+# A third, optional face: looking for faults
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was tried at a network server, in plain words."""
+
+    works: bool | None
+    """None: it can't be told from here."""
+    what: str
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """A connector that can say what works and what doesn't."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """Try what can be tried without anything being sent on the air; it needn't be open. Raises nothing."""
+        ...
+
+
+# A fourth, optional face: networks that exist for practice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

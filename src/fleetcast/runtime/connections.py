@@ -24,6 +24,9 @@ from fleetcast.connectors.port import (
     Cause,
     Connector,
     ConnectorError,
+    HearsOverHttp,
+    HttpAnswer,
+    HttpReport,
     LinkState,
     PracticeDevice,
     PracticeKeys,
@@ -47,6 +50,8 @@ LOOK_S: Final = 5.0
 """How often, in real time, changed connections and new devices are looked for where nobody wakes us."""
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_POST_AGAIN_S: Final = 5
+"""What a network server is asked to wait whose report can't be taken in just now."""
 
 _log = structlog.get_logger("fleetcast.connections")
 
@@ -87,6 +92,7 @@ class Connections:
         self._listens = listens
         self._look_s = look_s
         self._open: dict[int, Connector] = {}
+        self._hears: dict[int, HearsOverHttp] = {}
         self._why_not: dict[int, str] = {}
         self._known: dict[int, Enabled] = {}
         self._look_again = asyncio.Event()
@@ -101,6 +107,18 @@ class Connections:
             why = self._why_not.get(connection_id, "it is not open")
             raise ConnectorError(Cause.UNREACHABLE, f"connection {connection_id}: {why}")
         return found
+
+    async def receive(self, connection_id: int, report: HttpReport) -> HttpAnswer:
+        """What a network server POSTed, to the open connection that it is meant for."""
+        hears = self._hears.get(connection_id)
+        if hears is not None:
+            return await hears.receive(report)
+        if connection_id in self._open and self._listens:
+            return HttpAnswer(404, f"connection {connection_id} takes no reports by HTTP")
+        if connection_id not in self._known and self._all_tried.is_set():
+            return HttpAnswer(404, f"there is no connection {connection_id}")
+        why = self._why_not.get(connection_id, "it is not open")
+        return HttpAnswer(503, f"connection {connection_id}: {why}", _POST_AGAIN_S)
 
     def opened(self, connection_id: int) -> bool:
         """Whether a connection is open."""
@@ -182,6 +200,7 @@ class Connections:
                     await self._failed(enabled, where, "lost", why, told=False)
                 finally:
                     self._open.pop(enabled.id, None)
+                    self._hears.pop(enabled.id, None)
                     self._provided.pop(enabled.id, None)
                     await connector.close()
             self._note_tried(enabled.id)
@@ -218,6 +237,8 @@ class Connections:
         _log.info("connection.open", connection=enabled.name, kind=enabled.kind)
         if not self._listens:
             await asyncio.Event().wait()
+        if isinstance(connector, HearsOverHttp):
+            self._hears[enabled.id] = connector
         pulse = self._health.part(f"intake {enabled.id} {enabled.name}")
         pulse.fine()
         try:

@@ -23,6 +23,7 @@ from fleetcast.actions import campaign_orders
 from fleetcast.clock import WorkingClock, pause, pause_for
 from fleetcast.connectors import catalog
 from fleetcast.connectors.catalog import Kind
+from fleetcast.connectors.port import HttpAnswer, HttpReport
 from fleetcast.errors import Unavailable
 from fleetcast.instants import InstantMs, from_datetime
 from fleetcast.runtime.airtime_shares import shares
@@ -169,6 +170,12 @@ class Worker:
             await asyncio.to_thread(self._unregister, owned)
         except Unavailable as error:
             _log.warning("worker.not_unregistered", why=str(error))  # the leases run out by themselves
+
+    async def receive(self, connection_id: int, path: str, query: bytes, body: bytes) -> HttpAnswer:
+        """What a network server POSTed to one of the connections; answered once it is committed."""
+        if self._connections is None:
+            return HttpAnswer(503, "this process is only just starting", 1)
+        return await self._connections.receive(connection_id, HttpReport(path, query, body))
 
     def report(self) -> Report:
         """Whether everything is well: what `/readyz` says."""
