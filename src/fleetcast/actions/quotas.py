@@ -18,15 +18,16 @@ class QuotaReached(Conflict):
         )
 
 
-def keep_devices(connection: Connection, subscriber_id: int) -> None:
-    """Raises QuotaReached when there are more active devices than allowed, those of this transaction among them."""
+def keep_devices(connection: Connection, subscriber_id: int, more: int = 0) -> None:
+    """Raises QuotaReached when there are more active devices than allowed, those of this transaction among them, and
+    so many more."""
     most = subscribers.get(connection, subscriber_id).what.max_devices
-    if most is not None and (count := devices.active(connection, subscriber_id)) > most:
+    if most is not None and (count := devices.active(connection, subscriber_id) + more) > most:
         raise QuotaReached("devices", most, count)
 
 
-def keep_groups(connection: Connection, subscriber_id: int) -> None:
+def keep_groups(connection: Connection, subscriber_id: int, more: int = 0) -> None:
     """The same for multicast groups."""
     most = subscribers.get(connection, subscriber_id).what.max_multicast_groups
-    if most is not None and (count := multicast_groups.active(connection, subscriber_id)) > most:
+    if most is not None and (count := multicast_groups.active(connection, subscriber_id) + more) > most:
         raise QuotaReached("multicast groups", most, count)

@@ -25,6 +25,7 @@ from fleetcast.api import (
     sessions,
     subscriber,
     subscribers,
+    transfers,
     users,
     webhooks,
 )
@@ -40,6 +41,7 @@ _DESCRIPTION: Final = (
     "to be told when somebody else was faster. Errors are problem documents (RFC 9457)."
 )
 _ROUTERS: Final[tuple[APIRouter, ...]] = (
+    transfers.router,
     connections.router,
     device_profiles.router,
     devices.router,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import Connection, select
+
 from fleetcast.store import tables
 from fleetcast.store.objects import Kind
 
@@ -60,3 +62,17 @@ class DeviceProfile:
 
 
 KIND: Final = Kind(tables.device_profile, DeviceProfile, "device profile")
+_table = tables.device_profile
+_TRIPLES: Final = select(_table.c.producer_id, _table.c.module_id, _table.c.hw_revision, _table.c.id)
+
+
+def by_triple(connection: Connection, subscriber_id: int) -> dict[tuple[str, str, int], int]:
+    """Numbers of the profiles in use by producer id, module id and HW revision, which tell them apart."""
+    rows = connection.execute(_TRIPLES.where(_table.c.subscriber_id == subscriber_id, _table.c.archived_at.is_(None)))
+    return {(row.producer_id, row.module_id, row.hw_revision): row.id for row in rows}
+
+
+def triples(connection: Connection, subscriber_id: int) -> dict[int, tuple[str, str, int]]:
+    """The other way round, archived ones too."""
+    rows = connection.execute(_TRIPLES.where(_table.c.subscriber_id == subscriber_id))
+    return {row.id: (row.producer_id, row.module_id, row.hw_revision) for row in rows}

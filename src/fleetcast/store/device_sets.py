@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from fleetcast.identifiers import DevEui
 from fleetcast.store import tables
 from fleetcast.store.database import BATCH
 from fleetcast.store.objects import Kind, batches
@@ -52,3 +53,15 @@ def sizes(connection: Connection, set_ids: Collection[int]) -> dict[int, int]:
         .group_by(_members.c.device_set_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def member_euis(connection: Connection, set_id: int) -> tuple[DevEui, ...]:
+    """DevEUIs of the devices in a set that are in use, in their order."""
+    device = tables.device
+    rows = connection.execute(
+        select(device.c.dev_eui)
+        .join_from(_members, device, device.c.id == _members.c.device_id)
+        .where(_members.c.device_set_id == set_id, device.c.archived_at.is_(None))
+        .order_by(device.c.dev_eui)
+    ).scalars()
+    return tuple(DevEui(each) for each in rows)

@@ -119,3 +119,10 @@ def state_firmware(
         .where(tables.device.c.id == device_id)
         .values(firmware_version=version, firmware_file_id=file_id, firmware_learned_at=learned_at)
     )
+
+
+def learned_firmware(connection: Connection, device_ids: Iterable[int], learned_at: InstantMs) -> None:
+    """Note when the version that stands at these devices was stated."""
+    for part in batches(device_ids):
+        statement = update(tables.device).where(tables.device.c.id.in_(part))
+        connection.execute(statement.values(firmware_learned_at=learned_at))

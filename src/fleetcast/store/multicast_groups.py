@@ -54,3 +54,15 @@ def count_from(connection: Connection, group_id: int, f_cnt: int) -> None:
     connection.execute(
         update(_table).where(_table.c.id == group_id, _table.c.next_f_cnt < f_cnt).values(next_f_cnt=f_cnt)
     )
+
+
+def addresses(connection: Connection, subscriber_id: int, connection_id: int) -> dict[str, str]:
+    """Whose each DevAddr is at a network connection: DevEUI by DevAddr, of groups in use."""
+    rows = connection.execute(
+        select(_table.c.dev_addr, _table.c.dev_eui).where(
+            _table.c.subscriber_id == subscriber_id,
+            _table.c.connection_id == connection_id,
+            _table.c.archived_at.is_(None),
+        )
+    )
+    return {row.dev_addr: row.dev_eui for row in rows}

@@ -5,7 +5,7 @@ A kind maps a frozen dataclass to the columns of the same names. What a value ma
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -125,6 +125,40 @@ class Kind(Generic[T]):
                 conditions.append(self.table.c.archived_at.is_(None))
             for stored in self.find(connection, subscriber_id, *conditions):
                 found[getattr(stored.what, column) if column in self.names else stored.id] = stored
+        return found
+
+    def read_many(self, connection: Connection, row_ids: Collection[int]) -> dict[int, Stored[T]]:
+        """The same for more numbers than one statement takes."""
+        found: dict[int, Stored[T]] = {}
+        for part in batches(row_ids):
+            found |= self.read(connection, part)
+        return found
+
+    def numbers(self, connection: Connection, subscriber_id: int) -> Iterator[list[int]]:
+        """Numbers of all that are in use, rising, so many at a time as one statement takes."""
+        column, last = self.table.c.id, 0
+        while True:
+            rows = connection.execute(
+                select(column)
+                .where(self.of(subscriber_id), self.table.c.archived_at.is_(None), column > last)
+                .order_by(column)
+                .limit(BATCH)
+            )
+            ids = [int(each) for each in rows.scalars()]
+            if not ids:
+                return
+            yield ids
+            last = ids[-1]
+
+    def newest(
+        self, connection: Connection, subscriber_id: int, column: str, values: Collection[Any]
+    ) -> dict[Any, Stored[T]]:
+        """By the value of its `column`: the one in use, else the newest archived one."""
+        found: dict[Any, Stored[T]] = {}
+        for part in batches(values):
+            rows = self.find(connection, subscriber_id, self.table.c[column].in_(part))
+            for stored in sorted(rows, key=lambda each: not each.archived):
+                found[getattr(stored.what, column)] = stored
         return found
 
     def replace(
