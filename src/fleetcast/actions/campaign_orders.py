@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from fleetcast import __version__
 from fleetcast.access import Identity, Right, Role
-from fleetcast.actions import campaigns
+from fleetcast.actions import approvals, campaigns
 from fleetcast.actions.campaign_plans import planned, request_of
 from fleetcast.actions.campaigns import require_not_archived
 from fleetcast.actions.creation import create_once
@@ -153,11 +153,13 @@ def _start(database: Database, who: Identity, campaign_id: int, now: InstantMs, 
             raise store.WrongStatus(campaign_id, found, "started", allowed)
         draft = campaigns.draft(connection, who, campaign_id)
         campaigns.look_up(connection, who, draft)
+        approvals.require(connection, who, campaign_id)
         request, known = request_of(connection, who, draft, str(campaign_id))
         _check_content(connection, draft.campaign.file_id)
     plan = planned(request, now)
     with database.write() as connection:
         store.require(connection, campaign_id, "started", *allowed)
+        approvals.require(connection, who, campaign_id)
         if store.KIND.get(connection, who.subscriber_id, campaign_id).revision != before.revision:
             raise ChangedMeanwhile(campaign_id)
         device_ids: dict[DevEui, int] = dict(known.device_ids)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
+from fleetcast.actions import approvals
 from fleetcast.actions.creation import create_once
 from fleetcast.actions.fields import TEXT_LONGEST, Checks
 from fleetcast.actions.history import difference, note, said
@@ -17,6 +18,7 @@ from fleetcast.actions.subscriber import policy, settings_problems
 from fleetcast.errors import Conflict
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType, SuccessMeans
+from fleetcast.store import approvals as approval_marks
 from fleetcast.store import campaigns, device_sets, files, regions, subscribers
 from fleetcast.store.campaigns import KIND, Campaign
 from fleetcast.store.database import Database, wake
@@ -59,8 +61,9 @@ def edit(database: Database, who: Identity, row_id: int, what: Draft, revision: 
         before = draft(connection, who, row_id)
         look_up(connection, who, what)
         KIND.replace(
-            connection, who.subscriber_id, row_id, what.campaign, revision, now, approved_by_id=None, approved_at=None
-        )
+            connection, who.subscriber_id, row_id, what.campaign, revision, now, approved_by_id=None, approved_at=None,
+            approved_content=None, made_by_id=who.user_id,
+        )  # fmt: skip
         _choose(connection, who, row_id, what)
         old, new = difference(_said(before), _said(what))
         note(
@@ -120,6 +123,7 @@ def schedule(database: Database, who: Identity, row_id: int, at: InstantMs, now:
         require_not_archived(found)
         campaigns.require(connection, row_id, "scheduled", "CONFIGURED", "SCHEDULED")
         look_up(connection, who, draft(connection, who, row_id))
+        approvals.require(connection, who, row_id)
         campaigns.move(connection, row_id, now, status="SCHEDULED", scheduled_at=at, why="")
         note(connection, who, "campaign", "scheduled", row_id, found.what.name, now, campaign_id=row_id, at=at)
         wake(connection, campaigns.SCHEDULE)
@@ -204,6 +208,7 @@ def _put_in(
     row_id = KIND.insert(
         connection, who.subscriber_id, new.campaign, now, status="CONFIGURED", copied_from_id=copied_from_id
     )
+    approval_marks.set_maker(connection, row_id, who.user_id)
     _choose(connection, who, row_id, new)
     note(
         connection, who, "campaign", verb, row_id, new.campaign.name, now, campaign_id=row_id, after=_said(new)

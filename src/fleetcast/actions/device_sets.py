@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
+from fleetcast.actions import approvals
 from fleetcast.actions.fields import TEXT_LONGEST, Checks, InvalidField, InvalidFields
 from fleetcast.actions.history import note
 from fleetcast.actions.objects import Editable
@@ -104,6 +105,7 @@ def change_members(
         device_sets.add(connection, who.subscriber_id, row_id, sorted(new))
         device_sets.KIND.replace(connection, who.subscriber_id, row_id, found.what, revision, now)
         note(connection, who, "device set", "edited", row_id, found.what.name, now, **_moved(new, gone))
+        approvals.lapse(connection, who, "device set", row_id, now)
 
 
 def _moved(added: Collection[int], removed: Collection[int]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
+from fleetcast.actions import approvals
 from fleetcast.actions.creation import create_once
 from fleetcast.actions.history import difference, note, said
 from fleetcast.instants import InstantMs
@@ -117,6 +118,7 @@ class Editable(Generic[T]):
                 connection, who, self.kind.noun, "edited", row_id, self.label(what), now, before=old, after=new,
                 fields=list(new), **told or {},
             )  # fmt: skip
+            approvals.lapse(connection, who, self.kind.noun, row_id, now)
 
     def archive(self, database: Database, who: Identity, row_id: int, revision: int | None, now: InstantMs) -> None:
         """Take one out of use; raises Missing, Stale, and InUse where a campaign not yet over uses it."""

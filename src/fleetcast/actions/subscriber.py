@@ -11,6 +11,7 @@ from fleetcast.actions.fields import Checks, InvalidField, InvalidFields
 from fleetcast.actions.history import difference, note, said
 from fleetcast.errors import Invalid
 from fleetcast.instants import InstantMs
+from fleetcast.planning.plan import CampaignType
 from fleetcast.planning.policy import (
     BelowThreshold,
     Conflicts,
@@ -44,6 +45,9 @@ def edit(database: Database, who: Identity, what: Subscriber, revision: int | No
     checks = Checks()
     checks.text("name", what.name, must=True)
     checks.number("max_version_age_s", what.max_version_age_s, 60, 100 * 366 * 86_400)
+    checks.number("approval_devices", what.approval_devices, 0)
+    for each in what.approval_types:
+        checks.one_of("approval_types", each, [kind.value for kind in CampaignType])
     checks.done()
     policy(what.settings, {})
     with database.write() as connection:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Response
 from pydantic import Field
 
+from fleetcast.actions import approvals
 from fleetcast.actions import campaign_orders as orders
 from fleetcast.actions import campaign_plans as plans
 from fleetcast.actions import campaigns as actions
@@ -89,6 +90,11 @@ class CampaignOut(CampaignFields, Kept):
     explanation: str
     """What it waits for, until when, and what happens then."""
     copied_from_id: int | None
+    approval_needed: str | None
+    """Why it needs a second person's approval before it starts; none: it needs none, or has started."""
+    approved_by: str | None
+    """Who approved it as it is."""
+    approved_at: Instant | None
 
 
 class ReasonOut(Schema):
@@ -261,6 +267,20 @@ def schedule(parts: TheParts, who: Who, row_id: PathId, body: ScheduleIn, respon
 def unschedule(parts: TheParts, who: Who, row_id: PathId, response: Response) -> CampaignOut:
     """Let it wait for somebody again."""
     actions.unschedule(parts.database, who, row_id, parts.now())
+    return one(parts, who, row_id, response)
+
+
+@router.post("/{id}/approve")
+def approve(parts: TheParts, who: Who, row_id: PathId, response: Response, body: Why = None) -> CampaignOut:
+    """Approve a configured campaign as it is now; any change to it, its file or its sets takes that away."""
+    approvals.approve(parts.database, who, row_id, body.why if body else "", parts.now())
+    return one(parts, who, row_id, response)
+
+
+@router.post("/{id}/withdraw-approval")
+def withdraw_approval(parts: TheParts, who: Who, row_id: PathId, response: Response, body: Why = None) -> CampaignOut:
+    """Take an approval back, while the campaign hasn't started."""
+    approvals.withdraw(parts.database, who, row_id, body.why if body else "", parts.now())
     return one(parts, who, row_id, response)
 
 

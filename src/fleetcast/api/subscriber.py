@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import Field
@@ -27,6 +27,12 @@ class SubscriberFields(Schema):
     """Firmware versions are asked for outside campaigns too."""
     settings: dict[str, Any] = Field(default_factory=dict, max_length=100)
     """Campaign settings that differ from the built-in defaults."""
+    approval_devices: Whole | None = None
+    """Campaigns over more devices than this need a second person's approval; left out: none do for their size."""
+    approval_types: tuple[Literal["multicast setup", "binary", "firmware"], ...] = Field(default=(), max_length=3)
+    """Types of campaigns that need a second person's approval."""
+    requires_signature: bool = False
+    """Files need a signature by a trusted key before they are taken."""
 
     model_config = example(name="default", settings={"msg_retries": 3, "setup": "pipelined"})
 

@@ -161,6 +161,18 @@ def failed_devices(
         print_line(f"device set {made['device_set_id']} made: {name}")
 
 
+@campaign.command()
+def approve(named: Named, *, why: Why = "", as_json: AsJson = False) -> None:
+    """Approve a configured campaign of somebody else as it is now; any later change takes that away."""
+    _order(named, "approve", "approved", {"why": why}, as_json=as_json)
+
+
+@campaign.command("withdraw-approval")
+def withdraw_approval(named: Named, *, why: Why = "", as_json: AsJson = False) -> None:
+    """Take an approval back, while the campaign hasn't started."""
+    _order(named, "withdraw-approval", "not approved any more", {"why": why}, as_json=as_json)
+
+
 def _order(named: str, order: str, done: str, body: object = None, *, as_json: bool) -> None:
     with connect() as remote:
         answer = remote.post(f"{CAMPAIGN.path}/{CAMPAIGN.one(remote, named)['id']}/{order}", body)

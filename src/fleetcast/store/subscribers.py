@@ -27,6 +27,12 @@ class Subscriber:
     asks_versions: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Campaign settings that differ from the built-in defaults."""
+    approval_devices: int | None = None
+    """Campaigns over more devices than this need an approval; None: none do for their size."""
+    approval_types: tuple[str, ...] = ()
+    """Types of campaigns that need an approval."""
+    requires_signature: bool = False
+    """Whether files need a signature by a trusted key before they are taken."""
 
 
 _NAMES = tuple(each.name for each in fields(Subscriber))
@@ -34,7 +40,7 @@ _NAMES = tuple(each.name for each in fields(Subscriber))
 
 def add(connection: Connection, new: Subscriber, now: InstantMs) -> int:
     """Put one in; gives its number."""
-    values = {name: getattr(new, name) for name in _NAMES}
+    values = _values(new)
     key = connection.execute(
         insert(table).values(**values, created_at=now, changed_at=now, revision=1)
     ).inserted_primary_key
@@ -50,15 +56,20 @@ def get(connection: Connection, subscriber_id: int) -> Stored[Subscriber]:
 
 
 def _stored(row: Row[Any]) -> Stored[Subscriber]:
+    said = {name: row._mapping[name] for name in _NAMES}
     return Stored(
         id=row.id,
         subscriber_id=row.id,
-        what=Subscriber(**{name: row._mapping[name] for name in _NAMES}),
+        what=Subscriber(**said | {"approval_types": tuple(said["approval_types"] or ())}),
         revision=row.revision,
         created_at=row.created_at,
         changed_at=row.changed_at,
         archived_at=row.archived_at,
     )
+
+
+def _values(what: Subscriber) -> dict[str, Any]:
+    return {name: getattr(what, name) for name in _NAMES} | {"approval_types": list(what.approval_types) or None}
 
 
 def replace(connection: Connection, subscriber_id: int, what: Subscriber, revision: int | None, now: InstantMs) -> None:
@@ -69,7 +80,7 @@ def replace(connection: Connection, subscriber_id: int, what: Subscriber, revisi
     connection.execute(
         update(table)
         .where(table.c.id == subscriber_id)
-        .values({name: getattr(what, name) for name in _NAMES} | {"revision": table.c.revision + 1, "changed_at": now})
+        .values(_values(what) | {"revision": table.c.revision + 1, "changed_at": now})
     )
 
 
