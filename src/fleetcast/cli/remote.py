@@ -45,6 +45,16 @@ class NoServer(Unavailable):
         )
 
 
+class BadRows(Invalid):
+    """The server took nothing of a file; `rows` has what it says of each bad row, as far as it says it."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        self.rows: list[dict[str, Any]] = [dict(each) for each in problem["errors"]]
+        self.bad_rows = int(problem["bad_rows"])
+        rows = "1 bad row" if self.bad_rows == 1 else f"{self.bad_rows} bad rows"
+        super().__init__(f"nothing was imported: {rows}")
+
+
 class ServerFault(Unavailable):
     """The server failed by a fault of its own."""
 
@@ -185,6 +195,8 @@ class Remote:
         except (ValueError, TypeError):
             problem = {}
         said = _said(problem) or f"the server answered {answer.status_code}"
+        if "bad_rows" in problem:
+            raise BadRows(problem)
         if answer.status_code == 401:
             raise NotLoggedIn("the server doesn't know who is asking", self.server)
         raise _family(answer.status_code)(said)
