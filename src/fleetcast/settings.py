@@ -108,7 +108,17 @@ class Settings(BaseSettings):
     ] = None
     key_encryption_key: Annotated[
         SecretStr | None,
-        Field(description="The key-encryption key itself, 64 hex digits, in place of the file."),
+        Field(
+            description="The key-encryption key itself, 64 hex digits, in place of the file; older ones may follow, "
+            "with commas between."
+        ),
+    ] = None
+    key_command: Annotated[
+        str | None,
+        Field(
+            description="A command that prints the key-encryption key, in place of the file: 64 hex digits a line, the "
+            "active one first. Run without a shell."
+        ),
     ] = None
     most_body_bytes: Annotated[
         int, Field(ge=10_000, le=1_000_000_000, description="The largest body of an ordinary request.")

@@ -26,11 +26,10 @@ from fleetcast.connectors.catalog import Kind
 from fleetcast.errors import Conflict, Unavailable
 from fleetcast.instants import from_datetime, to_datetime
 from fleetcast.queries.totals import totals
-from fleetcast.secret import Secret
 from fleetcast.settings import Role, Settings, SettingWrong
 from fleetcast.store import key_encryption, open_connections, schema
 from fleetcast.store.database import Database, now_ms
-from fleetcast.store.key_encryption import KeyEncryptionKeys
+from fleetcast.store.key_encryption import FixedKeys, KeyCommand, KeyFile, KeySource
 from fleetcast.store.key_vault import KeyVault
 from fleetcast.store.latest import latest_instant
 
@@ -85,11 +84,20 @@ def open_database(settings: Settings) -> Database:
     return Database.open(settings.database_url(), connections=settings.database_connections)
 
 
-def key_encryption_keys(settings: Settings) -> KeyEncryptionKeys:
-    """The key-encryption keys: from the setting, else from the file, which is made where there is none."""
+def key_source(settings: Settings, *, make: bool = True) -> KeySource:
+    """Where key-encryption keys come from: the setting, a command, else the file, made where there is none.
+
+    Raises SettingWrong where both setting and command are given, and what reading the keys raises.
+    """
     if settings.key_encryption_key is not None:
-        return KeyEncryptionKeys.of(Secret.from_hex(settings.key_encryption_key.get_secret_value()))
-    return key_encryption.read_or_make(settings.key_path())
+        if settings.key_command is not None:
+            raise SettingWrong("key_command: there is a key_encryption_key as well: give one of the two")
+        return FixedKeys(key_encryption.parse(settings.key_encryption_key.get_secret_value()))
+    if settings.key_command is not None:
+        return KeyCommand(settings.key_command)
+    if make:
+        key_encryption.read_or_make(settings.key_path())
+    return KeyFile(settings.key_path())
 
 
 def build(settings: Settings) -> Program:
@@ -107,7 +115,7 @@ def build(settings: Settings) -> Program:
         if schema.version(database) is None:
             schema.migrate(database)
         schema.require_current(database)
-        vault = KeyVault(key_encryption_keys(settings))
+        vault = KeyVault(key_source(settings))
         with database.read() as connection:
             vault.check(connection)
         kinds = catalog.installed()

@@ -35,6 +35,9 @@ class ServerProcess:
     def get(self, path: str, **how: Any) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=30, **how)
 
+    def post(self, path: str, **how: Any) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", timeout=30, **how)
+
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
         self.process.send_signal(signal.SIGTERM)

@@ -17,6 +17,7 @@ from fleetcast.cli.decode import decode
 from fleetcast.cli.encode import encode
 from fleetcast.cli.fleet import connection, device, device_set, file, group, profile, region
 from fleetcast.cli.fragment import fragment
+from fleetcast.cli.key import key
 from fleetcast.cli.login import login
 from fleetcast.cli.rehearse import rehearse
 from fleetcast.cli.serve import serve
@@ -67,6 +68,7 @@ for name, noun in (
     ("user", user),
     ("token", token),
     ("subscriber", subscriber),
+    ("key", key),
     ("audit", audit),
 ):
     app.add_typer(noun, name=name)

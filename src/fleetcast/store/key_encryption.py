@@ -1,7 +1,7 @@
 """The key-encryption keys: what opens the vault, kept outside the database.
 
-They are in a file that only its owner may read, made at the first start, or come from a setting. A key's name follows
-from the key, so that what was wrapped under it says which one it needs. Nothing is encrypted here.
+They are in a file that only its owner may read, made at the first start, or come from a setting or a command. A key's
+name follows from the key, so that what was wrapped under it says which one it needs. Nothing is encrypted here.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import stat
+import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
-from fleetcast.errors import Conflict, Damaged, Invalid
+from fleetcast.errors import Conflict, Damaged, Invalid, Unavailable
 from fleetcast.secret import Secret
 
 KEY_BYTES: Final = 32
+_COMMAND_TIMEOUT_S: Final = 30
 
 
 class WrongKeyEncryptionKey(Conflict):
@@ -69,6 +73,94 @@ class KeyEncryptionKeys:
     def without_older(self) -> KeyEncryptionKeys:
         """Only the active key: once nothing is wrapped under the others."""
         return KeyEncryptionKeys(self.active, {self.active: self.keys[self.active]})
+
+
+class KeySource(Protocol):
+    """Where key-encryption keys come from. Asked with every use, so that a rotation is known at once."""
+
+    def keys(self, needed: str | None = None) -> KeyEncryptionKeys:
+        """The keys; `needed` names one that must be among them: then it is looked for anew."""
+        ...
+
+
+class FixedKeys:
+    """Keys that are known from the start: from a setting."""
+
+    def __init__(self, keys: KeyEncryptionKeys) -> None:
+        self._keys = keys
+
+    def keys(self, needed: str | None = None) -> KeyEncryptionKeys:  # noqa: ARG002 - there is nowhere to look
+        """Always the same."""
+        return self._keys
+
+
+class KeyFile:
+    """The keys in a file; read again whenever that was exchanged. Raises as `read` does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._known: tuple[tuple[int, int, int], KeyEncryptionKeys] | None = None
+
+    def keys(self, needed: str | None = None) -> KeyEncryptionKeys:  # noqa: ARG002 - it looks each time
+        """What is in the file now."""
+        now = self._state()
+        with self._lock:
+            if self._known is None or self._known[0] != now:
+                # It may be exchanged between the two looks: then the next one sees another state again.
+                self._known = (now, read(self.path))
+            return self._known[1]
+
+    def _state(self) -> tuple[int, int, int]:
+        found = self.path.stat()
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+class KeyCommand:
+    """The keys that a command prints, in hex, a line each, the active one first: it may ask a vault or an HSM.
+
+    It is run at the start, and again when a key is needed that it didn't print then. Raises KeyCommandFailed.
+    """
+
+    def __init__(self, command: str) -> None:
+        self._words = shlex.split(command)
+        self._lock = threading.Lock()
+        self._known: KeyEncryptionKeys | None = None
+
+    def keys(self, needed: str | None = None) -> KeyEncryptionKeys:
+        """What it printed last, and where that isn't enough, what it prints now."""
+        with self._lock:
+            if self._known is None or (needed is not None and needed not in self._known.keys):
+                self._known = self._run()
+            return self._known
+
+    def _run(self) -> KeyEncryptionKeys:
+        try:
+            ended = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
+                self._words, capture_output=True, check=True, timeout=_COMMAND_TIMEOUT_S, text=True
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise KeyCommandFailed(type(error).__name__) from None  # what it printed may be secret
+        return parse(ended.stdout)
+
+
+class KeyCommandFailed(Unavailable):
+    """The command that prints the key-encryption key didn't."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The command of key_command failed ({why}): run it by hand to see what it says.")
+
+
+def parse(text: str) -> KeyEncryptionKeys:
+    """Keys in hex with commas, blanks or line ends between them, the active one first; raises Invalid."""
+    words = text.replace(",", " ").split()
+    if not words:
+        raise Invalid("there is no key-encryption key: write 64 hex digits")
+    try:
+        active, *older = (Secret.from_hex(word) for word in words)
+    except Invalid:
+        raise Invalid("a key-encryption key is no hex: write 64 hex digits") from None
+    return KeyEncryptionKeys.of(active, *older)
 
 
 def name_of(key: Secret) -> str:

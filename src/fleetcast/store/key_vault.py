@@ -11,6 +11,7 @@ key-encryption key wraps a handful of data keys anew. Whether an object has a ke
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
@@ -24,7 +25,7 @@ from fleetcast.errors import Damaged, NotFound
 from fleetcast.instants import InstantMs
 from fleetcast.secret import Secret
 from fleetcast.store.database import BATCH, upsert
-from fleetcast.store.key_encryption import KeyEncryptionKeys
+from fleetcast.store.key_encryption import FixedKeys, KeyEncryptionKeys, KeySource
 from fleetcast.store.tables import key_material as table
 
 NONCE_BYTES: Final = 12
@@ -76,8 +77,8 @@ class KeyDamaged(Damaged):
 class KeyVault:
     """Opens and closes keys. It keeps none: every key is read, opened and forgotten with each call."""
 
-    def __init__(self, keys: KeyEncryptionKeys, entropy: Callable[[int], bytes] = os.urandom) -> None:
-        self._keys = keys
+    def __init__(self, keys: KeyEncryptionKeys | KeySource, entropy: Callable[[int], bytes] = os.urandom) -> None:
+        self._source = FixedKeys(keys) if isinstance(keys, KeyEncryptionKeys) else keys
         self._entropy = entropy
 
     def put(
@@ -181,17 +182,21 @@ class KeyVault:
         for subscriber_id, wrapped, key_id in connection.execute(_DATA_KEYS).all():
             self._open(subscriber_id, wrapped, key_id)
 
+    def used(self, connection: Connection) -> dict[str, int]:
+        """How many data keys are wrapped under each key-encryption key, by its name."""
+        return dict(Counter(key_id for _, _, key_id in connection.execute(_DATA_KEYS).all()))
+
     def rewrap(self, connection: Connection) -> int:
         """Wrap every data key under the active key-encryption key; how many weren't. Older ones can go then."""
-        exchanged = 0
+        exchanged, active = 0, self._source.keys().active
         for subscriber_id, wrapped, key_id in connection.execute(_DATA_KEYS.with_for_update()).all():
-            if key_id == self._keys.active:
+            if key_id == active:
                 continue
             data_key = self._open(subscriber_id, wrapped, key_id)
             connection.execute(
                 update(table)
                 .where(table.c.kind == _DATA_KEY, table.c.owner_id == subscriber_id)
-                .values(wrapped=self._wrap_data_key(subscriber_id, data_key), key_id=self._keys.active)
+                .values(wrapped=self._wrap_data_key(subscriber_id, data_key, active), key_id=active)
             )
             exchanged += 1
         return exchanged
@@ -201,7 +206,7 @@ class KeyVault:
         select_own = _DATA_KEYS.where(table.c.owner_id == subscriber_id)
         row = connection.execute(select_own).one_or_none()
         if row is None:
-            made = Secret(self._entropy(DATA_KEY_BYTES))
+            made, active = Secret(self._entropy(DATA_KEY_BYTES)), self._source.keys().active
             dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
             connection.execute(
                 # Another transaction may have made one at the same instant: then it is that one.
@@ -212,8 +217,8 @@ class KeyVault:
                     "owner_table": "subscriber",
                     "owner_id": subscriber_id,
                     "name": "",
-                    "wrapped": self._wrap_data_key(subscriber_id, made),
-                    "key_id": self._keys.active,
+                    "wrapped": self._wrap_data_key(subscriber_id, made, active),
+                    "key_id": active,
                     "created_at": now,
                 },
             )
@@ -227,13 +232,12 @@ class KeyVault:
         return AESGCM(self._open(*row).reveal())
 
     def _open(self, subscriber_id: int, wrapped: bytes, key_id: str) -> Secret:
-        kek = AESGCM(self._keys.named(key_id).reveal())
+        kek = AESGCM(self._source.keys(key_id).named(key_id).reveal())
         return _unwrap(kek, wrapped, _data_key_place(subscriber_id), _DATA_KEY, subscriber_id)
 
-    def _wrap_data_key(self, subscriber_id: int, data_key: Secret) -> bytes:
-        return self._wrap(
-            AESGCM(self._keys.named(self._keys.active).reveal()), data_key, _data_key_place(subscriber_id)
-        )
+    def _wrap_data_key(self, subscriber_id: int, data_key: Secret, under: str) -> bytes:
+        kek = AESGCM(self._source.keys(under).named(under).reveal())
+        return self._wrap(kek, data_key, _data_key_place(subscriber_id))
 
     def _wrap(self, under: AESGCM, key: Secret, place: bytes) -> bytes:
         nonce = self._entropy(NONCE_BYTES)
