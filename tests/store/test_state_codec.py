@@ -16,6 +16,7 @@ from fleetcast.campaign.states import CampaignState, DeviceState, GroupState, St
 from fleetcast.campaign.transfer.ledger import MAX_NUMBER, Ledger
 from fleetcast.identifiers import DevEui
 from fleetcast.planning.plan import Plan
+from fleetcast.protocol.packages import Package
 from fleetcast.store import state_codec
 from fleetcast.store.flat_text import writer
 from fleetcast.store.json_shapes import NotStored, shape
@@ -32,7 +33,7 @@ from fleetcast.store.state_codec import (
     dump_plan,
     load_plan,
 )
-from tests.store import engine_values, stored_layout
+from tests.store import engine_values, running, stored_layout
 
 _some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -106,6 +107,18 @@ def test_the_quick_text_of_a_device_says_the_same_as_the_derived_one(state: Devi
 def test_only_classes_of_numbers_have_a_quick_text() -> None:
     with pytest.raises(TypeError, match="no number"):
         writer(CampaignState, 1)
+
+
+def test_what_devices_have_in_common_is_one_object_when_it_is_read_again() -> None:
+    plan = running.plan(3)
+    known = tuple((package, 1) for package in Package)
+    first, second, third = (replace(each, versions=known, known_version=70_000) for each in plan.devices)
+    third = replace(third, versions=(), uplink_period_s=7200)
+    again = load_plan(dump_plan(replace(plan, devices=(first, second, third)))).devices
+    assert again == (first, second, third)
+    assert again[0].versions is again[1].versions
+    assert again[0].uplink_period_s is again[1].uplink_period_s
+    assert again[0].known_version is again[2].known_version
 
 
 def test_a_state_is_compact() -> None:

@@ -6,6 +6,7 @@ FPorts other than 225 are recommendations; a device profile may say otherwise.
 from __future__ import annotations
 
 from enum import Enum, IntEnum
+from functools import lru_cache
 
 from fleetcast.errors import Invalid
 from fleetcast.protocol.command_table import CommandTable
@@ -95,6 +96,7 @@ class UnknownPackage(Invalid):
     """A package, version, FPort or command name that is not in the table."""
 
 
+@lru_cache(maxsize=16)
 def versions(package: Package) -> tuple[int, ...]:
     """The versions of a package that can be spoken, lowest first."""
     return tuple(sorted({version for known, version, _ in COMMANDS if known is package}))

@@ -52,14 +52,14 @@ class _CampaignKeys:
     """Keys by DevEUI, for one campaign's devices and groups."""
 
     source: KeySource
-    devices: Mapping[DevEui, int]
-    groups: Mapping[DevEui, int]
+    parts: Parts
+    state: State
 
     def root_key(self, dev_eui: DevEui) -> Secret:
-        return self.source.root_key(self.devices[dev_eui])
+        return self.source.root_key(self.parts.device_ids[self.state.device_of[dev_eui]])
 
     def mc_key(self, group: DevEui) -> Secret:
-        return self.source.mc_key(self.groups[group])
+        return self.source.mc_key(self.parts.group_ids[self.state.group_of[group]])
 
 
 class CampaignOwner:
@@ -111,7 +111,7 @@ class CampaignOwner:
                 await self._finish()
                 return
             dispatch = Dispatch(
-                self._database, self._clock, self._claimed, parts, await asyncio.to_thread(self._sealer),
+                self._database, self._clock, self._claimed, parts, state, await asyncio.to_thread(self._sealer),
                 self._connector_of, self._held, self._sent,
             )  # fmt: skip
             reporting = asyncio.create_task(dispatch.report())
@@ -347,14 +347,12 @@ class CampaignOwner:
             return False
 
     def _sealer(self) -> Sealer:
-        parts, _ = self._loaded()
+        parts, state = self._loaded()
         data = None
         if parts.plan.file is not None:
             with self._database.read() as connection:
                 data = file_contents.whole(connection, parts.subscriber_id, parts.plan.file.sha256)
-        devices = {planned.dev_eui: parts.device_ids[i] for i, planned in enumerate(parts.plan.devices)}
-        groups = {planned.dev_eui: parts.group_ids[g] for g, planned in enumerate(parts.plan.groups)}
-        return Sealer(parts.plan, data, _CampaignKeys(self._keys, devices, groups))
+        return Sealer(parts.plan, data, _CampaignKeys(self._keys, parts, state))
 
     def _loaded(self) -> tuple[Parts, State]:
         if self._parts is None or self._state is None:

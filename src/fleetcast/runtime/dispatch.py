@@ -26,6 +26,7 @@ from fleetcast.campaign.effects import (
     SendUnicast,
 )
 from fleetcast.campaign.events import Event, GroupReady, GroupRefused
+from fleetcast.campaign.table import State
 from fleetcast.clock import Hold, Signal, WorkingClock, pause
 from fleetcast.connectors import port
 from fleetcast.connectors.port import (
@@ -91,6 +92,7 @@ class Dispatch:
         clock: WorkingClock,
         claimed: Claimed,
         parts: Parts,
+        state: State,
         sealer: Sealer,
         connector_of: Callable[[int], Connector],
         held: Callable[[], bool],
@@ -109,8 +111,7 @@ class Dispatch:
         self._held = held
         self._sent = sent
         plan = parts.plan
-        self._group_of = {group.dev_eui: g for g, group in enumerate(plan.groups)}
-        self._device_of = {device.dev_eui: i for i, device in enumerate(plan.devices)}
+        self._group_of, self._device_of = state.group_of, state.device_of
         first_of = {device.group: device for device in reversed(plan.devices)}
         self._fragment_port = {
             g: plan.profiles[device.profile].packages[Package.FRAGMENTATION].f_port

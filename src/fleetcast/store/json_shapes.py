@@ -13,7 +13,7 @@ import dataclasses
 import types
 import typing
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum, Flag
 from operator import attrgetter
 from typing import Any, Final, Literal, Union, cast
@@ -50,14 +50,23 @@ WIDE: Final = Shape(lambda value: f"{value:x}", lambda text: int(text, 16))
 """Integers of thousands of bits: more decimal digits than Python is willing to read."""
 
 
-def shape(hint: Any, special: dict[tuple[type, str], Shape]) -> Shape:
-    """The shape of a type; `special` names fields, by class and name, that have one of their own."""
-    return _Deriving(special).of(hint)
+_SHARED_MOST: Final = 10_000
+
+
+def shape(
+    hint: Any, special: dict[tuple[type, str], Shape], shared: Collection[tuple[type, str]] = frozenset()
+) -> Shape:
+    """The shape of a type; `special` names fields, by class and name, that have one of their own.
+
+    `shared` names those in which many have the same: read again, what is equal is one object, and takes its room once.
+    """
+    return _Deriving(special, shared).of(hint)
 
 
 class _Deriving:
-    def __init__(self, special: dict[tuple[type, str], Shape]) -> None:
+    def __init__(self, special: dict[tuple[type, str], Shape], shared: Collection[tuple[type, str]]) -> None:
         self._special = special
+        self._shared = shared
         self._known: dict[Any, Shape] = {}
 
     def of(self, hint: Any) -> Shape:
@@ -134,6 +143,10 @@ class _Deriving:
         fields = [each for each in dataclasses.fields(cls) if each.init]
         names = [each.name for each in fields]
         shapes = [self._special.get((cls, name)) or self.of(hints[name]) for name in names]
+        shapes = [
+            Shape(each.write, _once(each.read)) if (cls, name) in self._shared else each
+            for name, each in zip(names, shapes, strict=True)
+        ]
         writes = [(i, each.write) for i, each in enumerate(shapes) if each.write is not None]
         reads = [(i, each.read) for i, each in enumerate(shapes) if each.read is not None]
         trailing = _trailing_defaults(fields, shapes)
@@ -163,6 +176,21 @@ class _Deriving:
                 raise Damaged(f"{cls.__name__}: {error}") from error
 
         return Shape(write, read)
+
+
+def _once(read: Convert | None) -> Convert:
+    """What is equal is read as the same object."""
+    known: dict[Any, Any] = {}
+
+    def once(row: Any) -> Any:
+        value = row if read is None else read(row)
+        if not value:
+            return value  # zeros are equal, but not all the same
+        if len(known) >= _SHARED_MOST:
+            known.clear()
+        return known.setdefault(value, value)
+
+    return once
 
 
 def _trailing_defaults(fields: list[dataclasses.Field[Any]], shapes: list[Shape]) -> list[Any]:

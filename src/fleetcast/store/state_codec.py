@@ -16,7 +16,7 @@ from fleetcast.campaign.events import Event
 from fleetcast.campaign.states import CampaignState, DeviceState, GroupState
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.errors import Damaged
-from fleetcast.planning.plan import Plan
+from fleetcast.planning.plan import Plan, PlannedDevice
 from fleetcast.store.flat_text import writer
 from fleetcast.store.json_shapes import WIDE, Shape, shape
 
@@ -31,6 +31,14 @@ _SPECIAL: Final[dict[tuple[type, str], Shape]] = {
     (Ledger, "refused_numbers"): WIDE,
     (Ledger, "unknown_numbers"): WIDE,
 }
+_SHARED: Final = frozenset(
+    {(PlannedDevice, name) for name in ("uplink_period_s", "versions", "expected_loss", "known_version")}
+    | {
+        (DeviceState, name)
+        for name in ("period_s", "session_start_asked", "reboot_asked", "firmware_before", "firmware_after")
+    }
+)
+"""Devices are many, and these they have in common."""
 _write = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _read = json.JSONDecoder().decode
 
@@ -67,7 +75,7 @@ class Kept(Generic[T]):
         flat: Callable[[T], str | None] = lambda _: None,
     ) -> None:
         """`flat`: a quicker way to the text (`flat_text`), for those values that it can write."""
-        found = shape(hint, _SPECIAL)
+        found = shape(hint, _SPECIAL, _SHARED)
         self._flat = flat
         self.kind = kind
         self._to_row = cast("Callable[[T], list[Any]]", found.write)
