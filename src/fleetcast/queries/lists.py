@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, Table, and_, func, literal, or_, select
 
 from fleetcast.errors import Invalid
 from fleetcast.identifiers import FirmwareVersion
@@ -31,7 +31,7 @@ _LARGEST: Final = 2**63 - 1
 _SIGNS: Final = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
-_CONDITION: Final = re.compile(r"\s*([a-z_]+)\s*(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
+_CONDITION: Final = re.compile(r"\s*([a-z][a-z0-9_]*)\s*(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 
 
 class BadList(Invalid):
@@ -222,9 +222,11 @@ class _Sorted:
         column = self.shown.column
         if value is None:
             return None if self.falling else column.is_not(None)
+        # A flag is compared like any other value, if it is told to be one.
+        bound = literal(value, column.type)
         if self.falling:
-            return or_(column < value, column.is_(None)) if self.shown.optional else column < value
-        above: ColumnElement[bool] = column > value
+            return or_(column < bound, column.is_(None)) if self.shown.optional else column < bound
+        above: ColumnElement[bool] = column > bound
         return above
 
     def at(self, value: Any) -> ColumnElement[bool]:
@@ -247,7 +249,8 @@ def _after(order: Sequence[_Sorted], key: ColumnElement[int], values: Sequence[A
     first, value = order[0], values[0]
     if value is not None and not first.shown.optional and beyond is not None:
         # Says the same once more, in a way that an index understands.
-        near = first.shown.column <= value if falling else first.shown.column >= value
+        bound = literal(value, first.shown.column.type)
+        near = first.shown.column <= bound if falling else first.shown.column >= bound
         return and_(near, beyond)
     assert beyond is not None  # noqa: S101 - it begins as a comparison and only grows
     return beyond
