@@ -20,6 +20,7 @@ from fleetcast.cli.fragment import fragment
 from fleetcast.cli.key import key
 from fleetcast.cli.login import login
 from fleetcast.cli.rehearse import rehearse
+from fleetcast.cli.seed_demo import seed_demo
 from fleetcast.cli.serve import serve
 from fleetcast.cli.settings import settings
 from fleetcast.cli.subscriber import subscriber
@@ -52,7 +53,9 @@ def fleetcast(
     """Firmware update campaigns over LoRaWAN (FUOTA)."""
 
 
-for command in (decode, encode, airtime, bands, fragment, assemble, rehearse, serve, settings, login, version):
+for command in (
+    decode, encode, airtime, bands, fragment, assemble, rehearse, serve, settings, login, seed_demo, version,
+):  # fmt: skip
     app.command()(command)
 
 for name, noun in (

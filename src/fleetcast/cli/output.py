@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 _WIDTH_OF_FILES = 100
+_WIDTH_OF_LAST = 40
+_GAP = 3
 
 
 def print_json(value: object) -> None:
@@ -21,21 +23,32 @@ def print_line(text: str = "") -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table; the columns named in `right` hold numbers, only the last one wraps. Cells are text, never markup."""
+    """A table; the columns named in `right` hold numbers. Cells are text, never markup.
+
+    Nothing is cut off: on a terminal what is too long is folded, elsewhere only the last column is.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    on_terminal = sys.stdout.isatty()
+    rows = [list(row) for row in rows]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         justify: Literal["left", "right"] = "right" if heading in right else "left"
-        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading != headings[-1])
+        firm = not on_terminal and heading != headings[-1]
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=firm)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     sys.stdout.flush()
-    width = None if sys.stdout.isatty() else _WIDTH_OF_FILES
+    width = None if on_terminal else max(_WIDTH_OF_FILES, _firm_width(headings, rows) + _WIDTH_OF_LAST)
     Console(file=sys.stdout, highlight=False, width=width).print(table)
+
+
+def _firm_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """What all columns but the last take, with the gaps between them."""
+    return sum(max(len(heading), *(len(row[at]) for row in rows), 0) + _GAP for at, heading in enumerate(headings[:-1]))
 
 
 def counted(number: int, what: str) -> str:
