@@ -30,6 +30,8 @@ from fleetcast.connectors.port import (
 )
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
+from fleetcast.protocol.data_frames import PayloadCipher
+from fleetcast.protocol.packages import Direction
 from fleetcast.secret import Secret
 
 
@@ -132,8 +134,8 @@ async def keys_of_a_busy_group_stay(bench: Bench) -> None:
         effects = {EffectId(1, 5), EffectId(1, 6)}
         later = bench.now() + 20_000
         for number, effect in enumerate(sorted(effects)):
-            frame = _multicast(bench, capabilities, ready.next_f_cnt + number)
-            await connector.send_multicast(replace(frame, not_before=later), effect)
+            frame = _multicast(bench, capabilities, ready.next_f_cnt + number, not_before=later)
+            await connector.send_multicast(frame, effect)
         other = replace(bench.group, mc_net_s_key=Secret(bytes(range(16, 32))))
         answer = await connector.ensure_multicast_group(other)
         _demand(not isinstance(answer, GroupReady), "the keys of a group were changed while frames waited for it")
@@ -150,7 +152,7 @@ async def a_counter_is_used_once(bench: Bench) -> None:
         ready = await _ensured(connector, bench)
         first, again = EffectId(1, 7), EffectId(1, 8)
         await connector.send_multicast(_multicast(bench, capabilities, ready.next_f_cnt), first)
-        other = replace(_multicast(bench, capabilities, ready.next_f_cnt), payload=b"other")
+        other = _multicast(bench, capabilities, ready.next_f_cnt, b"other")
         refused: int | None = None
         try:
             await connector.send_multicast(other, again)
@@ -228,9 +230,18 @@ def _unicast(bench: Bench) -> UnicastDownlink:
     return UnicastDownlink(bench.device, bench.f_port, b"\x01", bench.now() + 3_600_000)
 
 
-def _multicast(bench: Bench, capabilities: Capabilities, f_cnt: int) -> MulticastDownlink:
-    counted = None if capabilities.multicast_counter is Counting.NETWORK or bench.group.network_counts else f_cnt
-    return MulticastDownlink(bench.group.dev_eui, bench.f_port, b"\x02", counted, bench.now())
+def _multicast(
+    bench: Bench, capabilities: Capabilities, f_cnt: int, payload: bytes = b"\x02", not_before: InstantMs | None = None
+) -> MulticastDownlink:
+    """A frame as the server wants it: with a counter where we count, encrypted under it where we encrypt."""
+    group = bench.group
+    at = bench.now() if not_before is None else not_before
+    if capabilities.multicast_counter is Counting.NETWORK or group.network_counts:
+        return MulticastDownlink(group.dev_eui, bench.f_port, payload, None, at)
+    encrypted = capabilities.multicast_cipher is not Counting.NETWORK
+    if encrypted:
+        payload = PayloadCipher(group.mc_app_s_key).crypt(payload, Direction.DOWN, group.mc_addr, f_cnt)
+    return MulticastDownlink(group.dev_eui, bench.f_port, payload, f_cnt, at, encrypted)
 
 
 def _demand(kept: bool, promise: str) -> None:

@@ -189,7 +189,12 @@ class ThingPark:
         """Encrypted by us and with its counter; else ThingPark does both."""
         if self._under_way.knows(effect_id):
             return Queued(str(effect_id), downlink.f_cnt)
-        f_cnt = downlink.f_cnt if downlink.encrypted else None
+        f_cnt = downlink.f_cnt
+        if f_cnt is not None and not downlink.encrypted:
+            raise ConnectorError(
+                Cause.MUST_CIPHER,
+                "ThingPark takes a counter only with a payload under it: leave it both, or neither",
+            )
         request = Downlink(
             target=downlink.group, f_port=downlink.f_port, payload=downlink.payload, f_cnt=f_cnt, effect=effect_id,
             retry_ineligible_gateways=self._options.retry_ineligible_gateways,
@@ -278,7 +283,7 @@ class ThingPark:
                 await part.wait(self._changed, to_datetime(min(due)) if due else None)
 
     async def _send_late(self, effect: EffectId, request: Downlink) -> None:
-        hold = self._clock.hold()
+        hold = self._clock.hold()  # from now on, since other frames to the group may be on their way
         try:
             async with self._orders.setdefault(request.target, asyncio.Lock()):
                 await self._opened().send(request)

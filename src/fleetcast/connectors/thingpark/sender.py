@@ -89,14 +89,12 @@ class Sender:
         """Send one request; raises Refused, which says whether it was perhaps taken all the same."""
         if limited:
             await self._limiter.turn(longest_s)
-        now = from_datetime(self._clock.now())
-        url = f"{self._options.downlink_url}?{query(downlink, self._options.as_id, self._options.as_key, now)}"
+        hold = self._clock.hold()
         try:
-            answer = await self._client.post(url)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise self._failed(_said(error), maybe_taken=False) from None
-        except httpx.TransportError as error:
-            raise self._failed(_said(error), maybe_taken=True) from None
+            now = from_datetime(self._clock.now())
+            answer = await self._post(downlink, now)
+        finally:
+            hold.release()
         refused = refusal(answer.status_code, answer.headers, answer.text)
         if refused is not None and refused.cause is Cause.UNREACHABLE:
             raise self._failed(refused.detail, maybe_taken=refused.maybe_taken)
@@ -109,6 +107,15 @@ class Sender:
             refused.clock_ahead_s = ahead_s
             raise refused
         return Taken(ahead_s)
+
+    async def _post(self, downlink: Downlink, now: InstantMs) -> httpx.Response:
+        url = f"{self._options.downlink_url}?{query(downlink, self._options.as_id, self._options.as_key, now)}"
+        try:
+            return await self._client.post(url)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise self._failed(_said(error), maybe_taken=False) from None
+        except httpx.TransportError as error:
+            raise self._failed(_said(error), maybe_taken=True) from None
 
     def watch(self, probe: Callable[[], Downlink]) -> None:
         """From now on a link that is lost is told, and tried until it is back."""
