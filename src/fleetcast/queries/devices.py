@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import Connection, select
 
 from fleetcast.access import Identity, Right
 from fleetcast.identifiers import FirmwareVersion
@@ -89,7 +89,7 @@ def written_version(version: int | None, version_format: str | None) -> str | No
 _SOURCE: Final = (
     t.device.outerjoin(t.device_facts, t.device_facts.c.device_id == t.device.c.id)
     .outerjoin(t.device_profile, t.device_profile.c.id == t.device.c.device_profile_id)
-    .join(t.connection, t.connection.c.id == t.device.c.connection_id)
+    .outerjoin(t.connection, t.connection.c.id == t.device.c.connection_id)
 )
 
 
@@ -145,9 +145,7 @@ def page(database: Database, who: Identity, request: ListRequest, *, set_id: int
         if set_id is not None:
             SETS.get(connection, who.subscriber_id, set_id)
             member = t.device_set_member
-            conditions.append(
-                exists().where(and_(member.c.device_set_id == set_id, member.c.device_id == t.device.c.id))
-            )
+            conditions.append(t.device.c.id.in_(select(member.c.device_id).where(member.c.device_set_id == set_id)))
         return DEVICES.page(connection, request, *conditions)
 
 

@@ -100,7 +100,7 @@ class Listing(Generic[T]):
     sort: str = "id"
     """The order unless another is asked for."""
     source: FromClause | None = None
-    """The table with those that `elsewhere` fields stand in."""
+    """The table with those that `elsewhere` fields stand in, in outer joins: they add and take away no row."""
     key: ColumnElement[int] | None = None
     """What tells rows apart; the column `id` unless said otherwise."""
 
@@ -112,9 +112,11 @@ class Listing(Generic[T]):
             raise BadList("offset", f"{request.offset}: choose 0 or more")
         order = self._order(request.sort)
         conditions = [*scope, *self._archived(request.archived), *self._conditions(request.filters)]
-        used = {each.name for each in order} | {_CONDITION.fullmatch(text)[1] for text in request.filters}  # type: ignore[index]
-        origin = self._origin(used)
-        total = connection.execute(select(func.count()).select_from(origin).where(*conditions)).scalar_one()
+        filtered = {_CONDITION.fullmatch(text)[1] for text in request.filters}  # type: ignore[index]
+        origin = self._origin(filtered | {each.name for each in order})
+        # What is only sorted by adds no rows and takes none away.
+        counted = select(func.count()).select_from(self._origin(filtered)).where(*conditions)
+        total = connection.execute(counted).scalar_one()
         rows = self._rows(connection, origin, order, conditions, request, total)
         more = len(rows) > request.limit
         rows = rows[: request.limit]

@@ -180,7 +180,7 @@ def left_out(database: Database, who: Identity, campaign_id: int, request: ListR
     """A page of the devices that take no part, each with its reason; raises Missing."""
     who.require(Right.LOOK)
     table = t.campaign_left_out
-    source = table.join(t.device, t.device.c.id == table.c.device_id)
+    source = table.outerjoin(t.device, t.device.c.id == table.c.device_id)
 
     def read(connection: Connection, ids: Sequence[int]) -> Mapping[int, LeftOutView]:
         rows = connection.execute(
@@ -370,7 +370,7 @@ def _funnel(connection: Connection, campaign_id: int) -> dict[str, int]:
 
 def _device_listing(campaign_id: int, stages: _Stages) -> Listing[DeviceProgress]:
     table = t.campaign_device
-    source = table.join(t.device, t.device.c.id == table.c.device_id)
+    source = table.outerjoin(t.device, t.device.c.id == table.c.device_id)
     stage = case(
         {int(step): stages.number(STAGE_OF_STEP[step]) for step in Step}, value=table.c.step, else_=len(stages.kinds)
     )
