@@ -46,6 +46,19 @@ def honest(report: Report) -> None:
     assert started == sorted(started)
 
 
+def test_of_class_b_every_frame_is_on_the_air_before_the_next_is_handed_over_however_many_gateways_take_turns() -> None:
+    wide = scenario(network="gateways = 4", campaign='class = "B"', loss="0.05")
+    report, rehearsal = play(wide)
+    honest(report)
+    assert report.status == "SUCCEEDED"
+    # Without its report a frame would be of unknown fate, the next would wait in the network behind it, and what waits
+    # there beyond the class session is heard by nobody.
+    assert all(group.ledger.unknown == 0 for group in rehearsal.state.groups)
+    (planned,), (group,) = rehearsal.plan.groups, rehearsal.state.groups
+    assert group.session == 1, "the session is long enough for four gateways, one slot each"
+    assert planned.transfer_s >= 4 * 16 * 0.9 * planned.fragments
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_device_runs_the_new_version_in_the_end(kind: str) -> None:
     report, _ = play(scenario(**KINDS[kind]))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetcast.planning.group_air import group_air
-from fleetcast.planning.pacing import Pacing, min_gap_ms, pacing
+from fleetcast.planning.pacing import GATEWAYS_IN_TURN, Pacing, min_gap_ms, pacing
 from fleetcast.planning.policy import DutyCycleUse, Policy
 from fleetcast.planning.refusals import PlanRefused
 from fleetcast.radio.duty_cycle import transfer_duration_us
@@ -92,3 +92,12 @@ def test_as_many_frames_fit_as_the_time_was_made_for(
     fitting = rhythm.frames_in(rhythm.duration_s(frames) + 1e-6)
     assert fitting >= frames
     assert rhythm.duration_s(fitting) <= rhythm.duration_s(frames) + 1e-3
+
+
+def test_in_class_b_each_gateway_takes_a_slot_and_far_apart_ones_take_the_same() -> None:
+    def gap_s(gateways: int) -> float:
+        return Pacing(DR5_US, 500, 1.0, DutyCycleUse.BURST, "B", 4, gateways).gap_s
+
+    assert gap_s(1) == pytest.approx(16)
+    assert gap_s(3) == pytest.approx(3 * 16)
+    assert gap_s(500) == gap_s(GATEWAYS_IN_TURN)

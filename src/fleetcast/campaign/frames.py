@@ -12,7 +12,9 @@ from fleetcast.campaign.states import Mode, UnderWay
 from fleetcast.campaign.transfer.pace import even_spacing_ms
 from fleetcast.campaign.transfer.ping_slots import next_slot
 from fleetcast.instants import InstantMs
+from fleetcast.planning.pacing import GATEWAYS_IN_TURN
 from fleetcast.protocol.packages import Package
+from fleetcast.radio.class_b import ping_spacing_us
 
 FAILURES_THAT_HOLD = 3
 """So many failures in a row with one cause hold a group."""
@@ -101,7 +103,7 @@ def timer(draft: Draft, g: int) -> None:
     if group.held and group.mode in (Mode.SENDING, Mode.ASKING):
         group.held, group.failures_in_row = "", 0
     for frame in group.under_way:
-        if draft.now >= frame.since + _report_timeout_ms(draft, frame):
+        if draft.now >= frame.since + _report_timeout_ms(draft, g, frame):
             _resolve(draft, g, frame, sent=None, at=frame.since)
 
 
@@ -156,11 +158,17 @@ def _count_failure(draft: Draft, g: int, cause: str) -> None:
         draft.note(RecordKind.GROUP, draft.planned_group(g).dev_eui, f"held: {group.held}")
 
 
-def _report_timeout_ms(draft: Draft, frame: UnderWay) -> int:
-    policy = draft.plan.policy
+def _report_timeout_ms(draft: Draft, g: int, frame: UnderWay) -> int:
+    policy, planned = draft.plan.policy, draft.planned_group(g)
     if policy.summary_reports_disabled:
         return frame.airtime_us // 1000 + 1
-    return policy.summary_report_timeout_s * 1000
+    in_turn_ms = 0
+    if planned.session_class == "B":
+        # Each gateway has a ping slot of its own, and the report comes after the last. Going on before it would leave
+        # frames waiting in the network until the class session is over, and nobody hears them.
+        gateways = len(planned.gateways) or GATEWAYS_IN_TURN
+        in_turn_ms = gateways * ping_spacing_us(planned.periodicity) // 1000
+    return policy.summary_report_timeout_s * 1000 + in_turn_ms
 
 
 def wake_at(draft: Draft, g: int, at: InstantMs) -> None:
@@ -172,7 +180,7 @@ def wake_at(draft: Draft, g: int, at: InstantMs) -> None:
 def await_reports(draft: Draft, g: int) -> None:
     """Wake up when the oldest frame under way has stayed without a report for too long."""
     group = draft.group(g)
-    wake_at(draft, g, min(frame.since + _report_timeout_ms(draft, frame) for frame in group.under_way))
+    wake_at(draft, g, min(frame.since + _report_timeout_ms(draft, g, frame) for frame in group.under_way))
 
 
 def _hand_over(draft: Draft, g: int, n: int, airtime_us: int) -> tuple[UnderWay, int | None]:

@@ -71,7 +71,9 @@ class _Setting:
         named = {name for each in self._expected for name in each.gateways}
         named |= {name for group in plan.groups for name in group.gateways}
         self._gateways = sorted(named) or [""]
-        self._pacings = [group_pacing(plan, group) if group.fragments else None for group in plan.groups]
+        self._pacings = [
+            group_pacing(plan, group, self._sending(group)) if group.fragments else None for group in plan.groups
+        ]
         self._extras = [self._extra(g, group) for g, group in enumerate(plan.groups)]
         self._in_rx2 = [window.rx2_sub_band == air.sub_band for window, air in zip(self._windows, airs, strict=True)]
 
@@ -122,8 +124,8 @@ class _Setting:
         return odds
 
 
-def group_pacing(plan: Plan, group: PlannedGroup) -> Pacing:
-    """The rhythm of a planned group with its share of the sub-band."""
+def group_pacing(plan: Plan, group: PlannedGroup, gateways: int = 1) -> Pacing:
+    """The rhythm of a planned group with its share of the sub-band; `gateways` send its frames."""
     sharers = sum(
         (each.connection, each.band, each.sub_band) == (group.connection, group.band, group.sub_band)
         for each in plan.groups
@@ -136,6 +138,7 @@ def group_pacing(plan: Plan, group: PlannedGroup) -> Pacing:
         plan.policy.duty_cycle_use,
         group.session_class,
         group.periodicity,
+        gateways,
     )
 
 

@@ -20,6 +20,10 @@ from fleetcast.radio.duty_cycle import even_gap_us, hourly_budget_us
 LEAST_PAUSE_MS: Final = 100
 """What any device is given to store a fragment in its flash."""
 
+GATEWAYS_IN_TURN: Final = 8
+"""So many gateways at most are reckoned with to send a frame of class B one after the other, each in a slot of its own.
+Where there are more, many are too far apart to disturb one another."""
+
 HOUR_S: Final = 3600
 BEACON_PERIOD_S: Final = 128
 
@@ -35,6 +39,8 @@ class Pacing:
     use: DutyCycleUse
     session_class: SessionClass = "C"
     periodicity: int = 0
+    gateways: int = 1
+    """That send the same frame; in class B one after the other."""
 
     @property
     def gap_s(self) -> float:
@@ -45,7 +51,7 @@ class Pacing:
         if self.session_class == "C":
             return gap_us / 1e6
         spacing_us = ping_spacing_us(self.periodicity)
-        every = -(-gap_us // spacing_us)
+        every = max(-(-gap_us // spacing_us), min(self.gateways, GATEWAYS_IN_TURN))
         # A beacon period holds a whole number of slots, and the rest of it none.
         per_period = ping_slots_per_beacon_period(self.periodicity) / every
         return BEACON_PERIOD_S / per_period
@@ -78,7 +84,9 @@ class Pacing:
         return int(hours * batch + min(batch, int(rest / self.gap_s) + 1))
 
 
-def pacing(air: GroupAir, airtime_us: int, profiles: Sequence[Profile], policy: Policy, sharers: int) -> Pacing:
+def pacing(
+    air: GroupAir, airtime_us: int, profiles: Sequence[Profile], policy: Policy, sharers: int, gateways: int = 1
+) -> Pacing:
     """The rhythm of a group whose sub-band `sharers` groups of its connection share, itself included.
 
     Raises PlanRefused when not even one frame fits the hour's share.
@@ -99,6 +107,7 @@ def pacing(air: GroupAir, airtime_us: int, profiles: Sequence[Profile], policy: 
         policy.duty_cycle_use,
         air.group.session_class,
         air.group.periodicity,
+        max(1, gateways),
     )
 
 

@@ -97,7 +97,8 @@ def plan_stream(
     choice = choose(air, profiles, file, policy, scheme=scheme, coded_share=wished)
     if choice.fragments == 1:
         strategy = "carousel"  # with one fragment every coded one is zero: fragment 1 is sent again
-    rhythm = pacing(air, choice.airtime_us, profiles, policy, sharers)
+    gateways = group.gateways or frozenset[str]().union(*(member.device.gateways for member in members))
+    rhythm = pacing(air, choice.airtime_us, profiles, policy, sharers, len(gateways))
     data_rates = [member.device.data_rate for member in members]
     delay = block_ack_delay(
         policy.fsession_status_spread_s

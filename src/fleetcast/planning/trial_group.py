@@ -66,7 +66,6 @@ def rhythm_of(planned: PlannedGroup, pacing: Pacing | None, gateways: int) -> Rh
     if planned.session_class == "B":
         # The next gateway sends in the next slot.
         slot = BEACON_PERIOD_S / ping_slots_per_beacon_period(planned.periodicity)
-        gap = max(pacing.gap_s, gateways * slot)
     return Rhythm(gap, gap, batch, slot)
 
 
