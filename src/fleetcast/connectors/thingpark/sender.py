@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from fleetcast.clock import WorkingClock, pause, steady_s
+from fleetcast.clock import WorkingClock, pause, pause_for, steady_s
 from fleetcast.connectors.port import Cause, LinkState, Throttled
 from fleetcast.connectors.thingpark.requests import Downlink, Refused, query, refusal
 from fleetcast.connectors.thingpark.settings import Options
@@ -23,6 +23,8 @@ _BURST_S: Final = 4.0
 _LONGEST_WAIT_S: Final = 20.0
 _FAILURES: Final = 3
 """In a row, until the link counts as lost."""
+_IDLE_S: Final = 30.0
+"""In real time: after so long without an answer it is asked for one, so that an outage shows when nothing is sent."""
 _FIRST_PROBE_S: Final = 1.0
 _LONGEST_PROBE_S: Final = 30.0
 _HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -75,14 +77,15 @@ class Sender:
         self._client = httpx.AsyncClient(verify=options.tls, timeout=TIMEOUT, headers=_HEADERS)
         self._failures = 0
         self._lost = False
-        self._probe: Callable[[], Downlink] | None = None
-        self._probing: asyncio.Task[None] | None = None
+        self._answered_at_s = steady_s()
+        self._news = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Let go."""
-        if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self._client.aclose()
 
     async def send(self, downlink: Downlink, *, limited: bool = True, longest_s: float = _LONGEST_WAIT_S) -> Taken:
@@ -119,31 +122,40 @@ class Sender:
 
     def watch(self, probe: Callable[[], Downlink]) -> None:
         """From now on a link that is lost is told, and tried until it is back."""
-        self._probe = probe
+        self._watching = asyncio.create_task(self._watch(probe))
 
     def _failed(self, why: str, *, maybe_taken: bool) -> Refused:
         self._failures += 1
-        if self._failures >= _FAILURES and not self._lost and self._probe is not None:
+        if self._failures >= _FAILURES and not self._lost and self._watching is not None:
             self._lost = True
             self._tell(LinkState(up=False, reason=why))
-            self._probing = asyncio.create_task(self._until_back(self._probe))
+            self._news.set()
         return Refused(Cause.UNREACHABLE, why, maybe_taken=maybe_taken)
 
     def _reached(self) -> None:
         self._failures = 0
+        self._answered_at_s = steady_s()
         if self._lost:
             self._lost = False
             self._tell(LinkState(up=True))
 
-    async def _until_back(self, probe: Callable[[], Downlink]) -> None:
+    async def _watch(self, probe: Callable[[], Downlink]) -> None:
+        """Ask for an answer where there was none for long; oftener while it seems to be gone."""
         pause_s = _FIRST_PROBE_S
-        while self._lost:
-            await pause(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PROBE_S)
+        while True:
+            if self._failures:
+                await pause(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PROBE_S)
+            else:
+                pause_s = _FIRST_PROBE_S
+                self._news.clear()
+                await pause_for(self._news, _IDLE_S)
+                if self._failures or steady_s() - self._answered_at_s < _IDLE_S:
+                    continue
             try:
                 await self.send(probe(), limited=False)
             except Refused:
-                continue  # any answer is one: then it is not lost any more
+                continue  # any answer is one: then it is not lost
 
 
 def _ahead_s(date: str | None, now: InstantMs) -> float | None:
