@@ -191,8 +191,12 @@ def _put_together(
 
 
 def _keep_others_out(file: Path, held: ExitStack) -> None:
-    """An embedded file is one process's: a lock beside it, which ends with the process however that ends."""
-    path = file.with_name(f"{file.name}.lock")
+    """An embedded file is one process's: a lock beside it, which ends with the process however that ends.
+
+    Beside the file itself, whatever links lead to it.
+    """
+    really = file.resolve()
+    path = really.with_name(f"{really.name}.lock")
     lock = held.enter_context(path.open("a+"))
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -55,6 +55,18 @@ def test_a_second_server_on_the_same_file_and_one_on_the_same_port_are_refused(t
         assert f"can't listen at 127.0.0.1 port {port}" in refusal("serve", "--data", tmp_path / "x", "--port", port)
 
 
+def test_a_second_server_is_refused_by_whatever_name_it_calls_the_file(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        file = next((tmp_path / "data").glob("*.db"))
+        elsewhere, folder = tmp_path / "elsewhere", tmp_path / "folder"
+        elsewhere.mkdir()
+        (elsewhere / "other-name.db").symlink_to(file)
+        folder.symlink_to(file.parent, target_is_directory=True)
+        for name in (elsewhere / "other-name.db", folder / file.name, file.parent / ".." / "data" / file.name):
+            said = refusal("serve", "--data", tmp_path / "x", "--port", 0, "--database", f"sqlite:///{name}")
+            assert f"in use by another process (process {server.process.pid}): stop that one first" in said
+
+
 def test_a_server_that_was_killed_starts_again(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path)
     server.process.kill()
