@@ -46,6 +46,7 @@ class Role(StrEnum):
 class LogFormat(StrEnum):
     """How log lines are written."""
 
+    AUTO = "auto"
     TEXT = "text"
     JSON = "json"
 
@@ -140,8 +141,12 @@ class Settings(BaseSettings):
         str, Field(pattern="^(debug|info|warning|error)$", description="What is logged: debug, info, warning or error.")
     ] = "info"
     log_format: Annotated[
-        LogFormat, Field(description="`text` for people, `json` for programs: one object a line, on standard error.")
-    ] = LogFormat.TEXT
+        LogFormat,
+        Field(
+            description="`text` for people, `json` for programs: one object a line, on standard error; `auto`: text on "
+            "a terminal, JSON elsewhere."
+        ),
+    ] = LogFormat.AUTO
 
     def database_url(self) -> str:
         """The database's URL, with its password: for opening it only."""

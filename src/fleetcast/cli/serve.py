@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 import sys
@@ -17,11 +18,18 @@ from fleetcast.cli.output import print_json, print_line
 from fleetcast.errors import Invalid
 
 if TYPE_CHECKING:
+    import uvicorn
+
+    from fleetcast.settings import Settings
     from fleetcast.wiring import Program
 
 
 class AddressUnusable(Invalid):
     """The address can't be listened at."""
+
+
+class CertificateUnusable(Invalid):
+    """The certificate or its key can't be served with."""
 
 
 def serve(
@@ -30,26 +38,40 @@ def serve(
         Path | None, typer.Option(help="Settings in a TOML file.", envvar="FLEETCAST_CONFIG", show_default=False)
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder for the database file and keys.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder for the database file and keys.", show_default="~/.local/share/fleetcast"),
     ] = None,
     database: Annotated[
         str | None,
-        typer.Option(help="sqlite:///path or postgresql://user@host/name; else a file in --data.", show_default=False),
+        typer.Option(help="sqlite:///path or postgresql://user@host/name.", show_default="an SQLite file in --data"),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen at; else 127.0.0.1.", show_default=False)] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0: any free one; else 8080.", show_default=False)] = None,
-    role: Annotated[str | None, typer.Option(help="all, api or worker; else all.", show_default=False)] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen at; 0: any free one.", show_default="8080")] = None,
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="What this process does: api answers requests, worker runs campaigns, all is both.", show_default="all"
+        ),
+    ] = None,
     time_factor: Annotated[
         float | None,
-        typer.Option(help="The simulated fleet's time runs so many times as fast; else 1.", show_default=False),
+        typer.Option(help="The simulated fleet's time runs so many times as fast.", show_default="1"),
     ] = None,
-    log_format: Annotated[str | None, typer.Option(help="text or json; else text.", show_default=False)] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="text, json or auto: text on a terminal, JSON elsewhere.", show_default="auto")
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="Say what is printed as JSON, a line each.")] = False,
 ) -> None:
     """Run the server: the API, campaigns, and the connections to network servers.
 
-    The first start makes a database, an admin and a connection to a simulated network, and shows password and token
-    this once. SIGTERM or Ctrl-C ends it cleanly. All settings: `fleetcast settings`.
+    The first start makes a database, an admin, and a connection to a simulated network, and shows passwords and a
+    token this once. SIGTERM or Ctrl-C ends it cleanly: campaigns wait for the next start and go on from there.
+
+    Every flag is a setting too: see `fleetcast settings` for all of them, and how to set them by environment or file.
+    For a first look, let time run faster (`fleetcast serve --time-factor 2000`) and fill the server with
+    `fleetcast seed-demo`.
 
     Examples:
 
@@ -64,7 +86,11 @@ def serve(
         "time_factor": time_factor, "log_format": log_format,
     }  # fmt: skip
     settings = process.load(config, {name: value for name, value in given.items() if value is not None})
-    logs.configure(settings.log_level, as_json=settings.log_format is process.LogFormat.JSON)
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    text = settings.log_format is process.LogFormat.TEXT or (
+        settings.log_format is process.LogFormat.AUTO and on_terminal
+    )
+    logs.configure(settings.log_level, as_json=not text)
     for name in process.unknown_variables():
         _warn(name)
     listening = _listen(settings.host, settings.port)
@@ -117,18 +143,29 @@ async def _run(program: Program, listening: socket.socket, *, as_json: bool) -> 
         def capture_signals(self) -> Generator[None]:
             yield
 
+    settings = program.settings
     server = Server(
         uvicorn.Config(
             program.application,
             log_config=None,
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=program.settings.stop_within_s,
+            timeout_graceful_shutdown=settings.stop_within_s,
             server_header=False,
+            http="h11",  # the one that keeps to the limit on headers
             h11_max_incomplete_event_size=64_000,
+            # Whoever isn't named is not believed: without proxies, nobody is.
+            proxy_headers=bool(settings.proxies()),
+            forwarded_allow_ips=settings.proxies(),
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+            ssl_keyfile_password="none",  # noqa: S106 - an encrypted key is refused, rather than asked about
         )
     )
 
+    _load_certificate(server.config)
+    if settings.tls_certificate is None and not settings.proxies() and not _is_loopback(listening):
+        log.warning("server.unencrypted", why="passwords and tokens can be read on the way: set tls_certificate")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,7 +177,7 @@ async def _run(program: Program, listening: socket.socket, *, as_json: bool) -> 
             await _or_stopped(program.worker.start(), stop)
         if not stop.is_set():
             _tell(program, listening, as_json=as_json)
-            log.info("server.started", url=_url(listening), role=program.settings.role.value)
+            log.info("server.started", url=_url(listening, settings), role=program.settings.role.value)
             await stop.wait()
     finally:
         log.info("server.stopping")
@@ -165,19 +202,44 @@ async def _or_stopped(starting: Any, stop: asyncio.Event) -> None:
     begun.result()
 
 
-def _url(listening: socket.socket) -> str:
+def _load_certificate(config: uvicorn.Config) -> None:
+    """Raises CertificateUnusable before anything is begun."""
+    import ssl
+
+    try:
+        config.load()
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise CertificateUnusable(
+            f"tls_certificate {config.ssl_certfile}, tls_key {config.ssl_keyfile}: can't be used ({error})"
+        ) from None
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+
+
+def _is_loopback(listening: socket.socket) -> bool:
+    return ipaddress.ip_address(str(listening.getsockname()[0]).partition("%")[0]).is_loopback
+
+
+def _url(listening: socket.socket, settings: Settings) -> str:
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _database(program: Program) -> str:
+    """The file, or the URL without its driver and password."""
+    file = program.database.file
+    return str(file) if file is not None else program.database.where.replace("+psycopg", "", 1)
 
 
 def _tell(program: Program, listening: socket.socket, *, as_json: bool) -> None:
-    settings, url = program.settings, _url(listening)
+    settings, url = program.settings, _url(listening, program.settings)
     if as_json:
-        print_json({"url": url, "role": settings.role.value, "database": program.database.where})
+        print_json({"url": url, "role": settings.role.value, "database": _database(program)})
         sys.stdout.flush()
         return
     speed = f", time runs {settings.time_factor:g} times as fast" if program.accelerated else ""
-    print_line(f"Fleetcast is at {url} (database {program.database.where}{speed})")
+    print_line(f"Fleetcast is at {url} (database {_database(program)}{speed})")
     if program.first is not None:
         print_line(f"Next, in another terminal: fleetcast login --server {url}")
     sys.stdout.flush()
