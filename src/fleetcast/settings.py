@@ -6,15 +6,16 @@ it has its default. How campaigns run is not set here: that belongs to subscribe
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Self, get_args
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -84,6 +85,26 @@ class Settings(BaseSettings):
         "127.0.0.1"
     )
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port to listen at; 0: any free one.")] = 8080
+    tls_certificate: Annotated[
+        Path | None,
+        Field(description="PEM file with the server's certificate, and those it was signed with: TLS is served then."),
+    ] = None
+    tls_key: Annotated[
+        Path | None, Field(description="PEM file with the certificate's private key, not encrypted.")
+    ] = None
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            description="Addresses and networks of proxies in front, with commas between: what they say of a request's "
+            "origin and TLS (X-Forwarded-For, X-Forwarded-Proto) is believed, nobody else's word is."
+        ),
+    ] = ""
+    session_idle_minutes: Annotated[
+        int, Field(ge=1, le=10_080, description="A browser's session ends when it wasn't used for so long.")
+    ] = 60
+    session_hours: Annotated[
+        int, Field(ge=1, le=720, description="A browser's session ends after so long, used or not.")
+    ] = 12
     role: Annotated[
         Role,
         Field(
@@ -127,6 +148,25 @@ class Settings(BaseSettings):
     most_upload_bytes: Annotated[
         int, Field(ge=100_000, le=4_000_000_000, description="The largest file or table that may be uploaded.")
     ] = 64_000_000
+    keep_messages_days: Annotated[
+        int,
+        Field(ge=0, le=36_500, description="Days that messages of devices are kept, by the fleet's time; 0: for ever."),
+    ] = 90
+    keep_journal_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=36_500,
+            description="Days that lines of the journal are kept, by the fleet's time; 0: for ever. Those of campaigns "
+            "that are not over, and those that webhooks have still to be told of, stay.",
+        ),
+    ] = 0
+    keep_deliveries_days: Annotated[
+        int,
+        Field(
+            ge=0, le=36_500, description="Days that deliveries to webhooks are kept once they are over; 0: for ever."
+        ),
+    ] = 30
     webhook_private_addresses: Annotated[
         bool,
         Field(
@@ -147,6 +187,24 @@ class Settings(BaseSettings):
             "a terminal, JSON elsewhere."
         ),
     ] = LogFormat.AUTO
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for each in text.split(","):
+            if each.strip() and ipaddress.ip_network(each.strip()).prefixlen == 0:
+                raise ValueError("this is everybody: name the proxies")
+        return text
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: give both")
+        return self
+
+    def proxies(self) -> list[str]:
+        """The proxies that are believed, in the form the HTTP server takes."""
+        return [each.strip() for each in self.trusted_proxies.split(",") if each.strip()]
 
     def database_url(self) -> str:
         """The database's URL, with its password: for opening it only."""
@@ -295,5 +353,6 @@ def _said(error: Any) -> str:
     secret = name in Settings.model_fields and SecretStr in (
         Settings.model_fields[name].annotation, *get_args(Settings.model_fields[name].annotation)
     )  # fmt: skip
-    given = "" if secret or error["type"] == "missing" else f" {error['input']!r}"
+    # What concerns several settings comes with all of them, secret ones too.
+    given = "" if secret or not error["loc"] or error["type"] == "missing" else f" {error['input']!r}"
     return f"{name}{given}: {str(error['msg']).removeprefix('Value error, ')}"
