@@ -179,6 +179,8 @@ class CopyIn(Schema):
 
     name: Name
 
+    model_config = example(name="Pumps to 2.1, again")
+
 
 class FailedIn(Schema):
     """Which of the devices that did not succeed."""

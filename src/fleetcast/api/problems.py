@@ -31,6 +31,7 @@ _STATUS: Final[dict[type[FleetcastError], tuple[int, str]]] = {
     Invalid: (422, "invalid"),
 }
 SENTENCES: Final = {
+    400: "The body can't be read: it is no JSON.",
     401: "Who is asking is not known.",
     403: "Not allowed.",
     404: "There is no such thing.",

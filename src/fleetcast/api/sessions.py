@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from fleetcast.access import Right
 from fleetcast.actions import sessions as actions
 from fleetcast.actions.sessions import OpenSession
-from fleetcast.api.fields import STORED, Instant, Name, Schema
+from fleetcast.api.fields import STORED, Instant, Name, Schema, example
 from fleetcast.api.parts import COOKIE, SECURE_COOKIE, TheParts, TheSession, Where
 from fleetcast.secret import Secret
 
@@ -20,6 +20,8 @@ class LoginIn(Schema):
 
     login: Name
     password: SecretStr
+
+    model_config = example(login="admin", password="what the first start showed")
 
 
 class SessionOut(Schema):

@@ -51,6 +51,8 @@ class PasswordIn(Schema):
     current_password: SecretStr | None = None
     """The present one; needed for one's own."""
 
+    model_config = example(password="a new one of twelve characters or more", current_password="the one before")
+
 
 class MeOut(Schema):
     """Who is asking."""
