@@ -21,7 +21,7 @@ class LoginIn(Schema):
     login: Name
     password: SecretStr
 
-    model_config = example(login="admin", password="what the first start showed")
+    model_config = example(login="admin", password="what the first start showed")  # noqa: S106 - none
 
 
 class SessionOut(Schema):
