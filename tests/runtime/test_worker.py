@@ -17,7 +17,7 @@ from fleetcast.instants import from_datetime, to_datetime
 from fleetcast.store import tables
 from fleetcast.store.database import Database, DatabaseUnavailable
 from fleetcast.store.latest import latest_instant
-from tests.runtime.crashing import inputs, multicast_payloads
+from tests.runtime.asked import inputs, multicast_payloads
 from tests.runtime.deployment import (
     FILE,
     NEW_VERSION,
