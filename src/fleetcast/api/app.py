@@ -32,6 +32,7 @@ from fleetcast.api import (
 )
 from fleetcast.api.body_limit import BodyLimit
 from fleetcast.api.parts import Parts
+from fleetcast.api.security_headers import SecurityHeaders
 
 PREFIX: Final = "/api/v1"
 _LARGE: Final = ("/import", "/content")
@@ -83,6 +84,7 @@ def build(parts: Parts) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     problems.install(app)
     app.add_middleware(BodyLimit, most_for=_most_for(parts))
+    app.add_middleware(SecurityHeaders)
     return app
 
 
