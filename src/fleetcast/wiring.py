@@ -21,6 +21,7 @@ from fleetcast.access import Role as UserRole
 from fleetcast.actions import connections
 from fleetcast.actions.connections import NetworkConnection
 from fleetcast.actions.first_start import FirstStart, first_start
+from fleetcast.actions.sessions import SessionLimits
 from fleetcast.clock import AcceleratedClock, SystemClock, WorkingClock, stopwatch_s
 from fleetcast.connectors import catalog
 from fleetcast.connectors.catalog import Kind
@@ -174,6 +175,7 @@ def _put_together(
             kinds=kinds,
             most_body_bytes=settings.most_body_bytes,
             most_upload_bytes=settings.most_upload_bytes,
+            sessions=SessionLimits(idle_s=settings.session_idle_minutes * 60, longest_s=settings.session_hours * 3600),
         )
         made = app.build(parts)
         made.router.routes.extend(probes.routes(watch.readiness, watch.exposition))
