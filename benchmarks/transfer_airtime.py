@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
-    SILENT_ROUNDS,
     AskSome,
     Finish,
     PollMulticast,
@@ -42,6 +41,7 @@ from fleetcast.identifiers import DevAddr, DevEui
 from fleetcast.planning.plan import PlannedGroup, StrategyName
 from fleetcast.planning.policy import Policy
 from fleetcast.planning.redundancy import first_batch
+from fleetcast.planning.transfer_rules import SILENT_ROUNDS
 
 ANSWERED = 0.85
 TRIES = 3

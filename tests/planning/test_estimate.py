@@ -143,3 +143,14 @@ def test_multicast_setup_sends_no_fragments() -> None:
     assert estimate.airtime_s.high == 0
     assert estimate.success_share.median == 1.0
     assert estimate.duration_s.median == pytest.approx(2 * 3600, rel=0.05)
+
+
+def test_devices_told_of_a_start_together_with_their_group_are_told_of_the_one_that_it_moved_to() -> None:
+    # One downlink in half a minute: the first session starts long before three hundred devices were told of it.
+    wanted = binary(
+        devices=fleet(300, **PERFECT),
+        profiles={"sensor": profile(commands_per_downlink=3)},
+        policy=Policy(setup=Setup.PIPELINED, ucast_msg_delay_ms=30_000),
+        max_duration_s=10 * DAY_S,
+    )
+    assert estimated(wanted).success_share.median > 0.95

@@ -8,10 +8,11 @@ from fleetcast.campaign.draft import Draft
 from fleetcast.campaign.meanings import StatusTold
 from fleetcast.campaign.states import Aside, DeviceState, Done, GroupState, Mode, Outcome, Step, Talk
 from fleetcast.campaign.transfer.forecast import SATURATED
-from fleetcast.campaign.transfer.strategy import SILENT_ROUNDS, Receiver
+from fleetcast.campaign.transfer.strategy import Receiver
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import CampaignType
 from fleetcast.planning.status_answers import spread_of
+from fleetcast.planning.transfer_rules import SILENT_ROUNDS
 from fleetcast.protocol.packages import Package
 
 _FRAMES_THAT_MUST_REACH = 40

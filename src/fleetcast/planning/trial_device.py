@@ -54,7 +54,7 @@ class TrialDevice:
         "expected_loss", "extra", "fails_at", "gateways", "grace_stage", "grace_used", "group", "heard",
         "heard_at", "kept_start", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
         "number", "outcome", "phase", "received_told", "silent", "since", "step", "talk", "ticket", "told_at",
-        "transferred", "tries", "uncoded_heard", "unicast_loss", "up", "valid",
+        "told_session", "transferred", "tries", "uncoded_heard", "unicast_loss", "up", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +96,8 @@ class TrialDevice:
         self.grace_stage = -1
         self.armed_for = 0
         """Number of the class session it is armed for."""
+        self.told_session = 0
+        """Number of the class session in the request under way."""
         self.kept_start = 0.0
         """Session start in the request under way."""
         # Reception

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from fleetcast.planning import trial_steps, trial_unicast
 from fleetcast.planning.expectation import Step
+from fleetcast.planning.group_air import CHANNELS
 from fleetcast.planning.session_window import (
     first_fragment_delay_s,
     longest_session_s,
@@ -18,18 +20,17 @@ from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_group import Mode, TrialGroup
 from fleetcast.planning.trial_state import JITTER, MOST_JITTER_S, Kind, Stage, TrialState
 from fleetcast.planning.trial_strategy import AskAll, AskEach, Decision, Send, Standing, decide
+from fleetcast.radio.answers import answer_survival
 
 LEARNED: Final = 0.8
 """A learned period is the longest of nine gaps in ten: so much of the straying is in it."""
 GAPS_NEEDED: Final = 4
-TOLD_AT_ONCE: Final = 0.9
-"""Share of the answers to a multicast request that meet no other one: the spread is made for it."""
 
 
 def arm(trial: TrialState, group: TrialGroup, latest: float, *, patience: int = 1) -> None:
     """Settle when its next class session starts."""
     planned, plan = group.planned, trial.plan
-    periods = [_learned_s(trial, one) for one in group.members if one.outcome is Outcome.OPEN]
+    periods = [learned_s(trial, one) for one in group.members if one.outcome is Outcome.OPEN]
     start_ms = session_start(
         plan.start + round(trial.now * 1000),
         patience * longest_wait_s(periods, trial.policy),
@@ -54,7 +55,7 @@ def arm(trial: TrialState, group: TrialGroup, latest: float, *, patience: int = 
     trial.wake_group(group, start)
 
 
-def _learned_s(trial: TrialState, device: TrialDevice) -> float:
+def learned_s(trial: TrialState, device: TrialDevice) -> float:
     """Its period as the campaign has learned it, once it spoke often enough."""
     period = device.expected.period_s
     spoken = trial.now > GAPS_NEEDED * period
@@ -63,6 +64,11 @@ def _learned_s(trial: TrialState, device: TrialDevice) -> float:
 
 def tell_again(trial: TrialState, group: TrialGroup) -> None:
     for one in group.members:
+        if one.outcome is Outcome.OPEN and one.step is Step.SESSION and one.talk in (Talk.KEPT, Talk.SENT):
+            # An answer to the request for the session before says nothing of this one.
+            trial.requests[one.number] += 1
+            one.talk, one.tries = Talk.WAITING, 0
+            trial_unicast.replan(trial, one)
         if one.outcome is Outcome.OPEN and one.step is Step.TRANSFER and not one.transferred:
             one.left[Step.SESSION] = 1
             one.talk, one.aside, one.tries = Talk.WAITING, Aside.NONE, 0
@@ -148,17 +154,34 @@ def _ask(trial: TrialState, group: TrialGroup) -> None:
     spread = trial.spread_s(group.number)
     group.poll_closes = trial.now + spread + trial.policy.fsession_status_timeout_s
     fragments = group.planned.fragments
-    asked = 0
+    asked, speaking = 0, []
     for one in group.members:
         if one.step < Step.TRANSFER or not one.armed_for or one.outcome is Outcome.FAILED:
             continue
         asked += 1
         answers = group.asks_everyone or not one.complete(fragments)
-        heard = one.expected.speaks and not trial.dice.happens(one.loss)
-        if answers and heard and trial.dice.happens(one.up) and trial.dice.happens(TOLD_AT_ONCE):
+        if answers and one.expected.speaks and not trial.dice.happens(one.loss):
+            speaking.append(one)
+    alone = _alone(trial, group, speaking, spread)
+    for one in speaking:
+        if trial.dice.happens(one.up) and trial.dice.happens(alone[one.expected.data_rate]):
             trial.at(trial.now + trial.dice.between(0, spread), Kind.TOLD, one.number, group.polls)
     group.awaited = asked if group.asks_everyone else asked + 1
     trial.wake_group(group, group.poll_closes)
+
+
+def _alone(
+    trial: TrialState, group: TrialGroup, speaking: list[TrialDevice], spread_s: float
+) -> dict[int | None, float]:
+    """By data rate: the chance that an answer meets no other one at its gateways."""
+    windows = trial.windows[group.number]
+    # Devices that hear other gateways are too far away to disturb.
+    near = len(trial.plan.devices) / len(trial.devices)
+    near *= min(1.0, max((len(one.gateways) for one in speaking), default=1) / trial.gateways)
+    return {
+        rate: answer_survival(round(near * many), round(windows.uplink_s(rate) * 1e6), spread_s, CHANNELS)
+        for rate, many in Counter(one.expected.data_rate for one in speaking).items()
+    }
 
 
 def told_all(trial: TrialState, device: TrialDevice, poll: int) -> None:

@@ -139,7 +139,7 @@ def _grace_over(trial: TrialState, last: Step) -> bool:
         more = trial.policy.stage_complete_delay + 1
         trial.grace_until = max(
             (
-                max(trial.now, device.not_before) + more * device.expected.period_s
+                max(trial.now, device.not_before) + more * trial_sending.learned_s(trial, device)
                 for device in trial.devices
                 if device.outcome is Outcome.OPEN and device.step <= last
             ),

@@ -82,6 +82,8 @@ class TrialState:
         self.plan, self.policy = plan, plan.policy
         self.devices, self.groups, self.windows = devices, groups, windows
         self.needed = needed
+        self.gateways = max(1, len({id(gateway) for device in devices for gateway in device.gateways}))
+        """That hear one of the devices or more."""
         self.dice = dice
         self.gap_s = ucast_gap_s
         self.setup_only = plan.type is CampaignType.MULTICAST_SETUP

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from fleetcast.planning.expectation import Step
+from fleetcast.planning.group_air import CHANNELS
 from fleetcast.planning.plan import SuccessMeans
 from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_group import Mode
 from fleetcast.planning.trial_state import Kind, TrialState
+from fleetcast.radio.answers import answer_survival
 
 COUNTDOWN_S: Final = 30.0
 """Of an immediate reboot."""
@@ -45,7 +47,7 @@ def _armed(trial: TrialState, device: TrialDevice) -> None:
     if group.session == 1 or not device.armed_for:
         device.listening_from = on_air
     device.counted = max(device.counted, on_air)
-    device.armed_for = group.session
+    device.armed_for = device.told_session
 
 
 def advance(trial: TrialState, device: TrialDevice) -> None:
@@ -59,6 +61,9 @@ def advance(trial: TrialState, device: TrialDevice) -> None:
         step = Step(step + 1)
         if step is Step.VERSION and needs(trial, device, step):
             _reboots(trial, device)
+    if step is Step.SESSION:
+        # One that was told together with its group's key is told of a later start by a request of its own.
+        device.left[step] = max(device.left[step], 1)
     trial.move(device, step)
     if step is Step.DONE:
         settle(trial, device, Outcome.SUCCEEDED if device.expected.provable else Outcome.FAILED)
@@ -94,11 +99,21 @@ def _reboots(trial: TrialState, device: TrialDevice) -> None:
     trial.at(back, Kind.JOINED, device.number)
     if device.expected.reports_version and device.fails_at != Step.VERSION:
         at = back + trial.dice.between(*REPORT_AFTER_S)
+        alone = _reports_alone(trial, device) if reboot == trial.reboot_s else 1.0
         for _ in range(REPORTS if device.expected.reports_again else 1):
-            if trial.dice.happens(device.up):
+            if trial.dice.happens(device.up * alone):
                 trial.at(at, Kind.REPORTED, device.number)
                 break
             at += device.expected.period_s * trial.dice.between(0.5, 1.5)
+
+
+def _reports_alone(trial: TrialState, device: TrialDevice) -> float:
+    """The chance that a report meets no other one, and no joining device, where all reboot at one instant."""
+    group, windows = trial.groups[device.group], trial.windows[device.group]
+    # Each joins, and then reports, within the same minutes.
+    uplinks = round(2 * len(group.members) * len(trial.plan.devices) / len(trial.devices) / trial.gateways)
+    airtime_us = round(windows.uplink_s(device.expected.data_rate) * 1e6)
+    return answer_survival(uplinks, airtime_us, REPORT_AFTER_S[1] - REPORT_AFTER_S[0], CHANNELS)
 
 
 def runs(trial: TrialState, device: TrialDevice) -> None:

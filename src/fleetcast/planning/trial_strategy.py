@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from fleetcast.planning.plan import PlannedGroup
 from fleetcast.planning.policy import Policy, TransferUntil
 from fleetcast.planning.redundancy import DEFAULT_LOSS
+from fleetcast.planning.transfer_rules import SILENT_ROUNDS, round_worth
 from fleetcast.planning.trial_device import TrialDevice
 
-SILENT_ROUNDS: Final = 2
-"""So many rounds of unicast requests without an answer, and a device counts no more."""
 PRIOR_FRAMES: Final = 20
 CODE_EXTRA: Final = 1.6
 CODE_VARIANCE: Final = 2.7
 SATURATED: Final = 255
-_WORST: Final = 24
+_WORST: Final = 256
 _NEAR: Final = 40
 """Up to this need a device is forecast frame by frame."""
 _Floats: TypeAlias = NDArray[np.float64]
@@ -193,7 +192,7 @@ def _batch(worst: Sequence[tuple[float, float, TrialDevice]], fragments: int, at
     now, quiet = done[:, :1], silence[:, None]
     done = (now + quiet * (done - now)) / (now + quiet * (1 - now) + 1e-300)
     all_done = done.prod(axis=0)
-    worth = 3 + fragments / 200
+    worth = round_worth(fragments, sampled=False)
     better = np.flatnonzero(np.diff(all_done) * worth < all_done[:-1])
     return max(1, int(better[0])) if len(better) else most
 

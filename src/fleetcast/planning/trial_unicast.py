@@ -124,6 +124,8 @@ def _say(trial: TrialState, device: TrialDevice) -> None:
     else:
         device.aside_tries += 1
     group = trial.groups[device.group]
+    if device.aside is Aside.NONE:
+        device.told_session = group.session
     if device.step is Step.SESSION and device.aside is Aside.NONE:
         in_time = trial.now + trial.tolerance_s < group.session_start or group.planned.session_class == "B"
         device.kept_start = group.session_start if in_time else trial.now + JOIN_AHEAD_S

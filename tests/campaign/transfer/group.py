@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from fleetcast.campaign.transfer import course
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.campaign.transfer.strategy import (
-    SILENT_ROUNDS,
     AskSome,
     Decision,
     Finish,
@@ -22,6 +21,7 @@ from fleetcast.campaign.transfer.strategy import (
 from fleetcast.identifiers import DevAddr, DevEui
 from fleetcast.planning.plan import PlannedGroup
 from fleetcast.planning.policy import Policy
+from fleetcast.planning.transfer_rules import SILENT_ROUNDS
 
 ENDLESS = 400
 """No transfer here takes as many decisions."""

@@ -32,6 +32,7 @@ from fleetcast.campaign.transfer.strategy import (
 )
 from fleetcast.planning.policy import TransferUntil
 from fleetcast.planning.redundancy import DEFAULT_LOSS
+from fleetcast.planning.transfer_rules import round_worth
 
 WORST: Final = 256
 """The forecast looks at this many devices that need most; the others are done before them."""
@@ -138,13 +139,9 @@ def batch_size(transfer: Transfer, ranked: Sequence[Outlook], everyone: Sequence
     most = math.ceil(mean + 6 * math.sqrt(max(mean, 0) + 4) + 12)
     all_done = complete_by(worst, most).prod(axis=0)
     # One fragment more is in vain if all are done without it, and saves a round of questions if they are done by it.
-    better = np.flatnonzero(np.diff(all_done) * round_worth(transfer) < all_done[:-1])
+    worth = round_worth(transfer.fragments, sampled=transfer.sampled)
+    better = np.flatnonzero(np.diff(all_done) * worth < all_done[:-1])
     return max(1, int(better[0])) if len(better) else most
-
-
-def round_worth(transfer: Transfer) -> float:
-    """Fragments that a round of questions is worth: measured, for five rounds in a transfer, the sample included."""
-    return 5.5 + transfer.fragments / 50 if transfer.sampled else 4 + transfer.fragments / 70
 
 
 def _sorted_out(transfer: Transfer, ledger: Ledger, receivers: Sequence[Receiver], frames_left: int) -> _Devices:

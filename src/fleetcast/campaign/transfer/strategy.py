@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
-from typing import Final
 
 from fleetcast.campaign.transfer.ledger import Ledger
 from fleetcast.fec import Scheme
@@ -93,13 +92,6 @@ class Transfer:
     def another_pass(self, ledger: Ledger) -> Transfer:
         """With a new batch: all uncoded fragments again."""
         return replace(self, batch=((1, self.fragments),), batch_from=ledger.steps, passes=self.passes + 1)
-
-
-SILENT_ROUNDS: Final = 3
-"""So many rounds of unicast requests without an answer, and a device counts no more.
-
-One round of three requests would lose three in a thousand devices with a working uplink that loses 15 %.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
