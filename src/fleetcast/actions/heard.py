@@ -122,12 +122,17 @@ class _Batch:
         self._touched: dict[DevEui, Listened] = {}
         self._devices: Mapping[DevEui, Listened] = {}
         self._ports: Mapping[int, Ports] = {}
+        self._facts = listening.BY_UPLINKS
         self._uplinks = self._unknown = 0
 
     def take(self, batch: Sequence[port.Heard]) -> Taken:
         """Sort the batch, then write what it means."""
         named = {each.dev_eui for each in batch if isinstance(each, port.Uplink | port.Joined | port.SessionReset)}
-        self._devices = listening.find(self._connection, self._where.connection_id, sorted(named), to_save=True)
+        if any(isinstance(each, port.Joined | port.SessionReset) for each in batch):
+            self._facts = listening.ALL
+        self._devices = listening.find(
+            self._connection, self._where.connection_id, sorted(named), to_save=True, facts=self._facts
+        )
         profiles = {each.profile_id for each in self._devices.values() if each.profile_id is not None}
         self._ports = listening.ports(self._connection, profiles) if profiles else {}
         for each in batch:
@@ -241,7 +246,7 @@ class _Batch:
 
     def _write(self) -> None:
         connection, now = self._connection, self._now
-        listening.save(connection, list(self._touched.values()))
+        listening.save(connection, list(self._touched.values()), self._facts)
         listening.learn_firmware(connection, self._versions, now)
         messages.write(connection, self._messages)
         campaigns = {campaign_id for campaign_id, _ in self._inbox}

@@ -18,9 +18,11 @@ PREFIX: Final = "/intake/"
 MOST_BYTES: Final = 65_536
 """A report has some thousand bytes."""
 _JSON: Final = b"application/json"
-_PROBLEM: Final = b"application/problem+json"
 _ELSEWHERE: Final = "this process takes in no reports: have them sent to a process with the role worker, or all"
 _RETRY_AFTER_S: Final = 30
+_TAKEN_IN: Final = INTAKE_REPORTS.labels("200")
+_START: Final = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_END: Final = {"type": "http.response.body", "body": b""}
 
 
 class Answered(Protocol):
@@ -71,7 +73,11 @@ class Intake:
             await _answer(send, 413, f"the body is larger than {MOST_BYTES} bytes", ((b"connection", b"close"),))
             return
         answer = await self._deliver(int(number), rest, scope["query_string"], body)
-        if answer.retry_after_s is not None:
+        if answer.status == 200:
+            _TAKEN_IN.inc()
+            await send(_START)
+            await send(_END)
+        elif answer.retry_after_s is not None:
             await _again(send, answer.text, answer.retry_after_s, answer.status)
         else:
             await _answer(send, answer.status, answer.text)
@@ -110,10 +116,7 @@ async def _again(send: Send, text: str, after_s: int, status: int = 503) -> None
 
 async def _answer(send: Send, status: int, text: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
     INTAKE_REPORTS.labels(str(status)).inc()
-    body, kind = b"", b"text/plain"
-    if status >= 300:
-        body = json.dumps({"title": "not taken in", "status": status, "detail": text}).encode()
-        kind = _PROBLEM
-    all_headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *headers]
+    body = json.dumps({"title": "not taken in", "status": status, "detail": text}).encode()
+    all_headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": all_headers})
     await send({"type": "http.response.body", "body": body})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from fleetcast.clock import Signal, WorkingClock
@@ -32,7 +32,9 @@ class Inbound:
         self._news = Signal()
         self._closed = False
         self._failure: ConnectorError | None = None
-        self._waiting: set[asyncio.Future[bool]] = set()
+        self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        """Until when each waits; those that were answered stay in it until their turn comes."""
+        self._timer: asyncio.TimerHandle | None = None
 
     async def safe(self, heard: Sequence[Heard]) -> bool:
         """Tell these; whether they were acknowledged. False: too much waits, it took too long, or it was closed."""
@@ -42,8 +44,17 @@ class Inbound:
             return False
         loop = asyncio.get_running_loop()
         whole: asyncio.Future[bool] = loop.create_future()
-        left = len(heard)
+        self._unsafe += len(heard)
+        acknowledge = self._acknowledging(whole, len(heard))
+        for each in heard:
+            self._queue.append(Told(each, acknowledge))
+        self._waiting.append((loop.time() + self._within_s, whole))
+        if self._timer is None:
+            self._timer = loop.call_later(self._within_s, self._give_up)
+        self._news.set()
+        return await whole
 
+    def _acknowledging(self, whole: asyncio.Future[bool], left: int) -> Callable[[], None]:
         def acknowledge() -> None:
             nonlocal left
             left -= 1
@@ -51,17 +62,14 @@ class Inbound:
             if left == 0 and not whole.done():
                 whole.set_result(True)
 
-        self._unsafe += left
-        for each in heard:
-            self._queue.append(Told(each, acknowledge))
-        self._news.set()
-        self._waiting.add(whole)
-        give_up = loop.call_later(self._within_s, _give_up, whole)
-        try:
-            return await whole
-        finally:
-            give_up.cancel()
-            self._waiting.discard(whole)
+        return acknowledge
+
+    def _give_up(self) -> None:
+        """Ask those to come again who have waited for too long. One timer for all: they wait equally long."""
+        loop, waiting = asyncio.get_running_loop(), self._waiting
+        while waiting and (waiting[0][1].done() or waiting[0][0] <= loop.time()):
+            _refuse(waiting.popleft()[1])
+        self._timer = loop.call_at(waiting[0][0], self._give_up) if waiting else None
 
     def tell(self, heard: Heard) -> None:
         """Tell something of our own that nobody waits for, such as the state of the link."""
@@ -77,8 +85,11 @@ class Inbound:
     def close(self) -> None:
         """End what is told; whoever waits is asked to come again."""
         self._closed = True
-        for each in self._waiting:
-            _give_up(each)
+        if self._timer is not None:
+            self._timer.cancel()
+        for _, whole in self._waiting:
+            _refuse(whole)
+        self._waiting.clear()
         self._news.set()
 
     async def told(self) -> AsyncIterator[Told]:
@@ -96,6 +107,6 @@ class Inbound:
         self._unsafe -= 1
 
 
-def _give_up(whole: asyncio.Future[bool]) -> None:
+def _refuse(whole: asyncio.Future[bool]) -> None:
     if not whole.done():
         whole.set_result(False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, select, update
 
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
@@ -18,6 +21,14 @@ _FACTS = (
     "clock_offset_s", "clock_checked_at", "hw_version", "package_versions", "set_up_groups", "frag_slots",
     "session_cnt", "expected_loss", "expected_uplink_loss", "rejoined_at",
 )  # fmt: skip
+
+BY_UPLINKS: Final[tuple[str, ...]] = (
+    "last_uplink_at", "uplinks", "gaps", "uplink_period_s", "f_cnt_up", "data_rate", "band", "gateways",
+    "clock_offset_s", "clock_checked_at", "hw_version", "expected_uplink_loss",
+)  # fmt: skip
+"""What an uplink alone can change; the rest needs neither be read nor written then."""
+ALL: Final[tuple[str, ...]] = _FACTS
+_DOCUMENTS: Final = frozenset({"gateways", "package_versions", "set_up_groups", "frag_slots", "session_cnt"})
 
 
 @dataclass(slots=True)
@@ -48,6 +59,8 @@ class Listened:
     expected_loss: float | None = None
     expected_uplink_loss: float | None = None
     rejoined_at: InstantMs | None = None
+    is_kept: bool = False
+    """Whether there is a row with its facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +74,17 @@ class Ports:
 
 
 def find(
-    connection: Connection, connection_id: int, dev_euis: Iterable[str], *, to_save: bool = False
+    connection: Connection,
+    connection_id: int,
+    dev_euis: Iterable[str],
+    *,
+    to_save: bool = False,
+    facts: tuple[str, ...] = ALL,
 ) -> dict[DevEui, Listened]:
     """Those of these devices that are registered on a network connection and active.
 
     `to_save`: whoever else would learn something about them at the same time waits until this transaction is over.
+    `facts`: those that are read; the others have their defaults.
     """
     wanted = list(dev_euis)
     if to_save and connection.dialect.name == "postgresql":
@@ -75,11 +94,11 @@ def find(
             device.c.dev_eui.in_(bindparam("named", expanding=True)),
         )
         _lock(connection, registered, wanted)
-    columns = [device_facts.c[name] for name in _FACTS]
+    columns = [device_facts.c[name] for name in facts]
     statement = (
         select(
             device.c.id, device.c.subscriber_id, device.c.dev_eui, device.c.device_profile_id,
-            device_facts.c.campaign_id, *columns,
+            device_facts.c.campaign_id, device_facts.c.device_id, *columns,
         )
         .select_from(device.outerjoin(device_facts, device_facts.c.device_id == device.c.id))
         .where(
@@ -88,7 +107,7 @@ def find(
             device.c.dev_eui.in_(bindparam("named", expanding=True)),
         )
     )  # fmt: skip
-    return _listened(connection, statement, wanted)
+    return _listened(connection, statement, wanted, facts)
 
 
 def find_by_id(connection: Connection, device_ids: Sequence[int]) -> dict[int, Listened]:
@@ -99,12 +118,12 @@ def find_by_id(connection: Connection, device_ids: Sequence[int]) -> dict[int, L
     statement = (
         select(
             device.c.id, device.c.subscriber_id, device.c.dev_eui, device.c.device_profile_id,
-            device_facts.c.campaign_id, *columns,
+            device_facts.c.campaign_id, device_facts.c.device_id, *columns,
         )
         .select_from(device.outerjoin(device_facts, device_facts.c.device_id == device.c.id))
         .where(device.c.id.in_(bindparam("named", expanding=True)))
     )  # fmt: skip
-    return {each.device_id: each for each in _listened(connection, statement, device_ids).values()}
+    return {each.device_id: each for each in _listened(connection, statement, device_ids, ALL).values()}
 
 
 def _lock(connection: Connection, registered: Select[tuple[int]], names: Sequence[object]) -> None:
@@ -118,35 +137,72 @@ def _lock(connection: Connection, registered: Select[tuple[int]], names: Sequenc
     connection.execute(statement, {"named": list(names)})
 
 
-def _listened(connection: Connection, statement: Any, names: Iterable[object]) -> dict[DevEui, Listened]:
+def _listened(
+    connection: Connection, statement: Any, names: Iterable[object], facts: tuple[str, ...]
+) -> dict[DevEui, Listened]:
     wanted = list(names)
     found: dict[DevEui, Listened] = {}
     for start in range(0, len(wanted), BATCH):
         for row in connection.execute(statement, {"named": wanted[start : start + BATCH]}):
-            each = _from_row(row)
+            each = _from_row(row, facts)
             found[each.dev_eui] = each
     return found
 
 
-def _from_row(row: Any) -> Listened:
-    known = Listened(row[0], row[1], DevEui(row[2]), row[3], row[4])
-    for name, value in zip(_FACTS, row[5:], strict=True):
+def _from_row(row: Any, facts: tuple[str, ...]) -> Listened:
+    known = Listened(row[0], row[1], DevEui(row[2]), row[3], row[4], is_kept=row[5] is not None)
+    for name, value in zip(facts, row[6:], strict=True):
         if value is not None:
             setattr(known, name, value)
     return known
 
 
-def save(connection: Connection, devices: Sequence[Listened]) -> None:
-    """Write what was learned of devices; to which campaign they belong is left as it is."""
+def save(connection: Connection, devices: Sequence[Listened], facts: tuple[str, ...] = ALL) -> None:
+    """Write what was learned of devices, the same `facts` as were read; which campaign they are in is left as it is."""
+    ordered = sorted(devices, key=lambda each: each.device_id)
+    kept = [] if facts == ALL else [each for each in ordered if each.is_kept]
+    if kept:
+        _change(connection, kept, facts)
+    new = [each for each in ordered if facts == ALL or not each.is_kept]
     rows = [
         {
             "device_id": each.device_id,
             "subscriber_id": each.subscriber_id,
-            **{name: getattr(each, name) for name in _FACTS},
+            **{name: getattr(each, name) for name in ALL},
         }
-        for each in sorted(devices, key=lambda each: each.device_id)
+        for each in new
     ]
     upsert(connection, device_facts, rows, key=("device_id",))
+
+
+def _change(connection: Connection, devices: Sequence[Listened], facts: tuple[str, ...]) -> None:
+    values, statements = attrgetter(*facts, "device_id"), _changing(facts)
+    for start in range(0, len(devices), BATCH):
+        batch = devices[start : start + BATCH]
+        if connection.dialect.name == "sqlite":
+            # Thousands of rows a second: the driver takes them as they are, documents written by us.
+            documents = [i for i, name in enumerate(facts) if name in _DOCUMENTS]
+            rows: Any = []
+            for each in batch:
+                row = list(values(each))
+                for i in documents:
+                    row[i] = json.dumps(row[i])
+                rows.append(tuple(row))
+            connection.exec_driver_sql(statements[0], rows)
+        else:
+            names = (*facts, "number")
+            connection.execute(statements[1], [dict(zip(names, values(each), strict=True)) for each in batch])
+
+
+@lru_cache(maxsize=4)
+def _changing(facts: tuple[str, ...]) -> tuple[str, Update]:
+    plain = f"UPDATE device_facts SET {', '.join(f'{name} = ?' for name in facts)} WHERE device_id = ?"  # noqa: S608 - names of the schema
+    general = (
+        update(device_facts)
+        .where(device_facts.c.device_id == bindparam("number"))
+        .values({name: bindparam(name) for name in facts})
+    )
+    return plain, general
 
 
 def free(connection: Connection, campaign_id: int, device_ids: Sequence[int]) -> None:

@@ -63,6 +63,7 @@ _UNICAST_REPORT_MS: Final = 30_000
 _WINDOWS_MS: Final = 5_000
 """After an uplink its receive windows are over; after a flush what was in flight was sent."""
 _COME_AGAIN_S: Final = 5
+_TAKEN: Final = HttpAnswer(200)
 _A_LINE_S: Final = 1.0
 """Of what strangers send no more than one line is logged in so long a time; it is counted all the same."""
 
@@ -150,7 +151,7 @@ class ThingPark:
             return HttpAnswer(400, str(malformed))
         news = [each for each in heard if self._is_news(each)]
         if await self._inbound.safe(news):
-            return HttpAnswer(200)
+            return _TAKEN
         return HttpAnswer(503, "reports come faster than they can be kept: send it again", _COME_AGAIN_S)
 
     def _is_news(self, heard: Heard) -> bool:

@@ -150,7 +150,7 @@ class Sender:
                 pause_s = _FIRST_PROBE_S
                 self._news.clear()
                 await pause_for(self._news, _IDLE_S)
-                if self._failures or steady_s() - self._answered_at_s < _IDLE_S:
+                if steady_s() - self._answered_at_s < _IDLE_S:
                     continue
             try:
                 await self.send(probe(), limited=False)

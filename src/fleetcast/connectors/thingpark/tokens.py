@@ -37,7 +37,11 @@ def parse_query(raw: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in raw.decode("ascii").split("&"):
         name, _, value = part.partition("=")
-        found.setdefault(name, unquote(value, errors="strict") if "%" in value else value)
+        if "%" in value:
+            value = value.replace("%3A", ":").replace("%2B", "+")  # those of every Time, quicker than the general way
+            if "%" in value:
+                value = unquote(value, errors="strict")
+        found.setdefault(name, value)
     return found
 
 

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from fleetcast.connectors.port import (
@@ -68,6 +69,11 @@ CAUSES: Final[Mapping[str, Cause]] = {
 so one that isn't listed is a radio error."""
 _NO_CAUSE: Final = frozenset({"", "00", "C0"})
 """C0 says that RX2 was chosen; it is no failure."""
+
+
+# The same devices speak again and again.
+_known_dev_eui = lru_cache(maxsize=1 << 15)(DevEui)
+_known_dev_addr = lru_cache(maxsize=1 << 15)(DevAddr)
 
 
 class Malformed(Damaged):
@@ -259,14 +265,14 @@ def _dev_eui(fields: Fields) -> DevEui:
     if not isinstance(value, str) or len(value) != 16:
         raise Malformed("DevEUI is missing, or has not 16 hex digits")
     try:
-        return DevEui(value)
+        return _known_dev_eui(value)
     except Invalid:
         raise Malformed("DevEUI has not 16 hex digits") from None
 
 
 def _dev_addr(value: object) -> DevAddr:
     try:
-        return DevAddr(value if isinstance(value, str) else "")
+        return _known_dev_addr(value if isinstance(value, str) else "")
     except Invalid:
         raise Malformed("DevAddr has not 8 hex digits") from None
 
