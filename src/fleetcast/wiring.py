@@ -150,6 +150,7 @@ def _put_together(
     from fleetcast.api.intake import Intake
     from fleetcast.api.measuring import Measured
     from fleetcast.api.parts import Parts
+    from fleetcast.runtime.pruning import Retention
     from fleetcast.runtime.vault_keys import VaultKeys
     from fleetcast.runtime.worker import Worker, WorkerOptions
 
@@ -159,6 +160,11 @@ def _put_together(
             directory=settings.data_directory,
             parts=settings.role.value,
             private_addresses=settings.webhook_private_addresses,
+            retention=Retention(
+                messages_days=settings.keep_messages_days,
+                journal_days=settings.keep_journal_days,
+                deliveries_days=settings.keep_deliveries_days,
+            ),
         )
         worker = Worker(database, clock, VaultKeys(database, vault), options, kinds)
     metrics.BUILD.labels(__version__, settings.role.value).set(1)

@@ -25,7 +25,6 @@ from fleetcast.connectors import catalog
 from fleetcast.connectors.catalog import Kind
 from fleetcast.connectors.port import HttpAnswer, HttpReport
 from fleetcast.errors import Unavailable
-from fleetcast.instants import InstantMs, from_datetime
 from fleetcast.runtime.airtime_shares import shares
 from fleetcast.runtime.campaign_owner import CampaignOwner
 from fleetcast.runtime.connection_leases import TEND_S, ConnectionLeases
@@ -34,12 +33,12 @@ from fleetcast.runtime.dispatch import LeaseLapsed
 from fleetcast.runtime.health import Health, Report
 from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
+from fleetcast.runtime.pruning import RETENTION, Pruning, Retention
 from fleetcast.runtime.schedule import Schedule
 from fleetcast.runtime.supervisor import Supervisor
 from fleetcast.runtime.webhooks import PATIENCE, Patience, Webhooks
 from fleetcast.store import (
     connection_leases,
-    heard_keys,
     inbox,
     journal,
     open_connections,
@@ -54,10 +53,7 @@ from fleetcast.store.running_campaigns import OwnershipLost
 CLAIM_S: Final = 0.5
 SHARES_S: Final = 5.0
 HEARTBEAT_S: Final = 5.0
-PRUNE_S: Final = 3600.0
 CLAIM_AT_ONCE: Final = 10
-KEYS_KEPT_MS: Final = 2 * 86_400_000
-"""The same message may come again for so long, and enters once."""
 
 _SETTLE_S: Final = 30.0
 _REST_S: Final = 1.0
@@ -86,6 +82,7 @@ class WorkerOptions:
     """With receivers of webhooks."""
     private_addresses: bool = False
     """Whether webhooks may lead to addresses that are not public."""
+    retention: Retention = RETENTION
 
 
 class Worker:
@@ -116,6 +113,7 @@ class Worker:
             database, clock, keys, self.health, random.Random(os.getpid()), options.patience,  # noqa: S311 - no secret
             private_addresses=options.private_addresses,
         )  # fmt: skip
+        self._pruning = Pruning(database, clock, self.health, options.retention)
         self._worker_id = 0
         self._uplinks = self._downlinks = 0
         self._claim_now = asyncio.Event()
@@ -146,7 +144,7 @@ class Worker:
             start("connections", self._connections.run)
             start("connection leases", self._tend)
             start("heartbeat", self._heartbeat)
-            start("pruning", self._prune)
+            start("pruning", self._pruning.run)
             await _at_most(_SETTLE_S, self._connections.settled())
             if self._options.owns_campaigns:
                 start("leases", self._renew)
@@ -332,11 +330,6 @@ class Worker:
                 await asyncio.to_thread(self._beat)
             await pause(HEARTBEAT_S)
 
-    async def _prune(self) -> None:
-        while True:
-            await asyncio.to_thread(self._forget_old, from_datetime(self._clock.now()) - KEYS_KEPT_MS)
-            await pause(PRUNE_S)
-
     # In threads
 
     def _register(self) -> int:
@@ -362,10 +355,6 @@ class Worker:
     def _groups_in_use(self) -> list[open_connections.GroupInUse]:
         with self._database.read() as connection:
             return list(open_connections.groups_in_use(connection))
-
-    def _forget_old(self, before: InstantMs) -> None:
-        with self._database.write() as connection:
-            heard_keys.prune(connection, before)
 
     def _count_uplinks(self, count: int) -> None:
         self._uplinks += count

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from fleetcast.errors import Conflict
 from fleetcast.instants import InstantMs
+from fleetcast.store.database import BATCH
 from fleetcast.store.tables import idempotency_key as table
 
 KEPT_MS: Final = 24 * 3600 * 1000
@@ -67,6 +68,14 @@ def remember(connection: Connection, subscriber_id: int, user_id: int, once: Onc
     )
 
 
-def forget(connection: Connection, now: InstantMs) -> None:
-    """Remove keys that were remembered long enough."""
-    connection.execute(delete(table).where(table.c.created_at < now - KEPT_MS))
+def forget(connection: Connection, now: InstantMs, most: int = BATCH) -> int:
+    """Remove keys that were remembered long enough, at most so many; how many that were."""
+    key = tuple_(table.c.subscriber_id, table.c.user_id, table.c.key)
+    old = (
+        select(table.c.subscriber_id, table.c.user_id, table.c.key)
+        .where(table.c.created_at < now - KEPT_MS)
+        .order_by(table.c.created_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(delete(table).where(key.in_(old))).rowcount

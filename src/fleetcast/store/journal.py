@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal_column, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal_column, or_, select, text, true
 
 from fleetcast.instants import InstantMs
 from fleetcast.store.database import BATCH, wake
+from fleetcast.store.tables import campaign, webhook
 from fleetcast.store.tables import journal as table
 
+_OVER: Final = ("STOPPED", "FAILED", "SUCCEEDED")
 CHANNEL: Final = "journal"
 """Woken with every transaction that wrote lines; the payload is the subscriber's number."""
 
@@ -97,6 +99,32 @@ def following(
         .limit(most)
     )
     return [Written(**(dict(row._mapping) | {"data": row.data or {}})) for row in rows]
+
+
+def prune(connection: Connection, before: InstantMs, most: int = BATCH) -> int:
+    """Forget lines of before, at most so many; how many that were.
+
+    What a campaign that is not over wrote stays, and what a webhook that is switched on has still to be told of.
+    """
+    not_told = (
+        select(webhook.c.id)
+        .where(
+            webhook.c.subscriber_id == table.c.subscriber_id,
+            webhook.c.enabled,
+            webhook.c.archived_at.is_(None),
+            webhook.c.journal_id < table.c.id,
+        )
+        .exists()
+    )
+    not_over = select(campaign.c.id).where(campaign.c.id == table.c.campaign_id, campaign.c.status.not_in(_OVER))
+    old = (
+        select(table.c.id)
+        .where(table.c.at < before, ~not_told, ~not_over.exists())
+        .order_by(table.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=table)
+    )
+    return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
 
 
 def last(connection: Connection, subscriber_id: int) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from fleetcast.instants import InstantMs
 from fleetcast.store.database import BATCH
@@ -35,21 +33,14 @@ class Message:
     radio: Mapping[str, Any] | None = None
 
 
-_FIELDS: Final = tuple(Message.__dataclass_fields__)
-_plain = attrgetter(*_FIELDS[:-1])
-_INSERT: Final = f"INSERT INTO message ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608 - names of the schema
+_FIELDS = tuple(Message.__dataclass_fields__)
 
 
 def write(connection: Connection, messages: Sequence[Message]) -> None:
     """Keep messages, 500 at a time."""
     for start in range(0, len(messages), BATCH):
-        batch = messages[start : start + BATCH]
-        if connection.dialect.name == "sqlite":
-            # Thousands of rows a second: the driver takes them as they are.
-            plain: Any = [(*_plain(each), None if each.radio is None else json.dumps(each.radio)) for each in batch]
-            connection.exec_driver_sql(_INSERT, plain)
-        else:
-            connection.execute(insert(table), [{name: getattr(each, name) for name in _FIELDS} for each in batch])
+        rows = [{name: getattr(each, name) for name in _FIELDS} for each in messages[start : start + BATCH]]
+        connection.execute(insert(table), rows)
 
 
 def report(connection: Connection, outcomes: Sequence[tuple[int, int, Outcome, InstantMs | None, int | None]]) -> None:
@@ -74,6 +65,7 @@ def report(connection: Connection, outcomes: Sequence[tuple[int, int, Outcome, I
             connection.execute(told, {"campaign": campaign, "effect": effect, "became": became})
 
 
-def prune(connection: Connection, before: InstantMs) -> int:
-    """Forget messages of before; how many that were."""
-    return connection.execute(delete(table).where(table.c.at < before)).rowcount
+def prune(connection: Connection, before: InstantMs, most: int = BATCH) -> int:
+    """Forget messages of before, at most so many; how many that were."""
+    old = select(table.c.id).where(table.c.at < before).order_by(table.c.at).limit(most)
+    return connection.execute(delete(table).where(table.c.id.in_(old.with_for_update(skip_locked=True)))).rowcount
