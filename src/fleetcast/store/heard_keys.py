@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fleetcast.instants import InstantMs
 from fleetcast.store.database import BATCH
 from fleetcast.store.tables import heard_key as table
 
+# One parameter for all keys: a row of parameters for each takes longer to put together than to carry out.
+_SQLITE: Final = """
+    INSERT INTO heard_key (connection_id, key, at) SELECT ?1, value, ?2 FROM json_each(?3) WHERE true
+    ON CONFLICT DO NOTHING RETURNING key
+"""
+_POSTGRESQL: Final = """
+    INSERT INTO heard_key (connection_id, key, at) SELECT %b, given, %b FROM unnest(%b::text[]) AS given
+    ON CONFLICT DO NOTHING RETURNING key
+"""
+
 
 def enter(connection: Connection, connection_id: int, keys: Sequence[str], now: InstantMs) -> set[str]:
     """Note these keys; returns those that were not there."""
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
     new: set[str] = set()
     # In order, so that two workers that hear the same wait for one another instead of locking each other out.
     distinct = sorted(set(keys))
     for start in range(0, len(distinct), BATCH):
-        rows = [{"connection_id": connection_id, "key": key, "at": now} for key in distinct[start : start + BATCH]]
-        found = connection.execute(insert.values(rows).on_conflict_do_nothing().returning(table.c.key))
+        batch = distinct[start : start + BATCH]
+        if connection.dialect.name == "sqlite":
+            found = connection.exec_driver_sql(_SQLITE, (connection_id, now, json.dumps(batch)))
+        else:
+            found = connection.exec_driver_sql(_POSTGRESQL, (connection_id, now, batch))
         new.update(found.scalars())
     return new
 
