@@ -72,6 +72,7 @@ TABLE: dict[str, Right | Beside] = {
     **_kept("/delta-keys", ADMINISTER),
     **_kept("/campaigns", EDIT),
     **_kept("/webhooks", ADMINISTER),
+    **_kept("/trusted-keys", ADMINISTER),
     "GET /connection-kinds": Beside.ANYBODY,
     "POST /devices/import": EDIT,
     "POST /device-sets/import": EDIT,
@@ -141,6 +142,10 @@ TABLE: dict[str, Right | Beside] = {
 }
 STREAMS = {"GET /events", "GET /campaigns/{id}/events"}
 """Without an end: only refusals are asked for."""
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----"""
+"""Of RFC 8032, 7.1, test 1."""
 PEOPLE = ("viewer", "operator", "approver", "admin", "keeper", "system admin")
 
 
@@ -226,6 +231,7 @@ class World:
             "POST /regions": {"name": f"n{n}", "multicast_group_ids": []},
             "POST /files": {"name": f"n{n}", "kind": "binary"},
             "POST /delta-keys": {"name": f"n{n}"},
+            "POST /trusted-keys": {"name": f"n{n}", "public_key": PUBLIC_KEY},
             "POST /campaigns": campaign,
             "POST /campaigns/validate": campaign,
             "POST /webhooks": {"name": f"n{n}", "url": f"https://example.com/{n}"},
@@ -289,6 +295,7 @@ def world(server: Server) -> World:
         "/connections": connection, "/device-profiles": profile, "/devices": device, "/multicast-groups": group,
         "/device-sets": chosen, "/regions": region, "/files": file, "/campaigns": campaign, "/users": spare,
         "/delta-keys": admin.post("/delta-keys", {"name": "ALPHA key"})["id"],
+        "/trusted-keys": admin.post("/trusted-keys", {"name": "ALPHA signer", "public_key": PUBLIC_KEY})["id"],
         "/webhooks": admin.post("/webhooks", {"name": "ALPHA hook", "url": "https://example.com/x"})["id"],
         "/tokens": admin.post("/tokens", {"name": "ALPHA token"})["id"],
         "/subscribers": system.post(

@@ -24,7 +24,7 @@ from fleetcast.errors import Conflict, Damaged, Invalid, NotFound, Unavailable
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.store import campaigns as store
-from fleetcast.store import device_sets, files, inbox, journal, running_campaigns
+from fleetcast.store import device_sets, files, inbox, journal, running_campaigns, subscribers
 from fleetcast.store.campaigns import SCHEDULE
 from fleetcast.store.database import Database
 from fleetcast.store.device_sets import DeviceSet
@@ -155,7 +155,7 @@ def _start(database: Database, who: Identity, campaign_id: int, now: InstantMs, 
         campaigns.look_up(connection, who, draft)
         approvals.require(connection, who, campaign_id)
         request, known = request_of(connection, who, draft, str(campaign_id))
-        _check_content(connection, draft.campaign.file_id)
+        _check_content(connection, who, draft.campaign.file_id)
     plan = planned(request, now)
     with database.write() as connection:
         store.require(connection, campaign_id, "started", *allowed)
@@ -178,9 +178,15 @@ def _start(database: Database, who: Identity, campaign_id: int, now: InstantMs, 
         )  # fmt: skip
 
 
-def _check_content(connection: Connection, file_id: int | None) -> None:
-    if file_id is not None and files.content_of(connection, file_id) is None:
+def _check_content(connection: Connection, who: Identity, file_id: int | None) -> None:
+    if file_id is None:
+        return
+    if files.content_of(connection, file_id) is None:
         raise InvalidFields(InvalidField("file_id", "the file is metadata only: upload its content first"))
+    required = subscribers.get(connection, who.subscriber_id).what.requires_signature
+    if required and not files.is_vouched_for(connection, file_id):
+        why = "this subscriber sends signed files only, and no trusted key signed it: upload it anew with a signature"
+        raise InvalidFields(InvalidField("file_id", why))
 
 
 def _give_back(database: Database, who: Identity, campaign_id: int, why: str, now: InstantMs) -> None:

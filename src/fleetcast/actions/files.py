@@ -14,11 +14,12 @@ from fleetcast.actions.fields import TEXT_LONGEST, Checks, is_readable
 from fleetcast.actions.history import note
 from fleetcast.actions.objects import Editable
 from fleetcast.actions.references import require_active
+from fleetcast.actions.trusted_keys import vouching_key
 from fleetcast.errors import Conflict, Invalid
 from fleetcast.firmware.image import ImageFormat, as_binary, recognise, refuse_unless_binary
 from fleetcast.instants import InstantMs
 from fleetcast.planning.facts import FileKind
-from fleetcast.store import delta_keys, device_profiles, file_contents, files
+from fleetcast.store import delta_keys, device_profiles, file_contents, files, subscribers
 from fleetcast.store.database import Database
 from fleetcast.store.files import File
 
@@ -94,16 +95,19 @@ def upload(
     now: InstantMs,
     *,
     convert: bool = False,
+    signature: bytes | None = None,
 ) -> Upload:
     """Give a file its content, read from the beginning. With `convert`, a build's form becomes what flash holds.
 
-    Raises HasContent, and Invalid for an empty file and for a form of a build that nobody asked to convert.
+    A detached signature is over what is uploaded, before any conversion. Raises NotVouchedFor, HasContent, and Invalid
+    for an empty file and for a form of a build that nobody asked to convert.
     """
     who.require(Right.EDIT)
     with database.read() as connection:
         file = files.KIND.get(connection, who.subscriber_id, row_id)
         if files.content_of(connection, row_id) is not None:
             raise HasContent(file.what.name)
+        _vouching(connection, who, content, signature)
     content.seek(0)
     head = content.read(_HEAD_BYTES)
     if not head:
@@ -122,11 +126,23 @@ def upload(
             raise HasContent(file.what.name)
         size_bytes = file_contents.put(connection, who.subscriber_id, sha256, _parts(content, whole))
         name = original_name[:200] if is_readable(original_name) else ""
-        files.link_content(connection, row_id, sha256, size_bytes, found.value, name, now)
+        vouching = _vouching(connection, who, content, signature)  # a key may have been archived meanwhile
+        files.link_content(
+            connection, row_id, sha256, size_bytes, found.value, name, now, uploaded_by=who.login, signature=signature,
+            trusted_key_id=vouching,
+        )  # fmt: skip
         note(
-            connection, who, "file", "uploaded", row_id, file.what.name, now, sha256=sha256, size_bytes=size_bytes
+            connection, who, "file", "uploaded", row_id, file.what.name, now, sha256=sha256, size_bytes=size_bytes,
+            trusted_key_id=vouching,
         )  # fmt: skip
     return Upload(sha256=sha256, size_bytes=size_bytes, original_format=found.value, remark=remark)
+
+
+def _vouching(connection: Connection, who: Identity, content: IO[bytes], signature: bytes | None) -> int | None:
+    required = subscribers.get(connection, who.subscriber_id).what.requires_signature
+    content.seek(0)
+    whole = b"" if signature is None else content.read()
+    return vouching_key(connection, who.subscriber_id, signature, whole, required=required)
 
 
 def _parts(content: IO[bytes], whole: bytes | None) -> Iterator[bytes]:

@@ -27,6 +27,7 @@ from fleetcast.api import (
     subscriber,
     subscribers,
     transfers,
+    trusted_keys,
     users,
     webhooks,
 )
@@ -61,6 +62,7 @@ _ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
     subscribers.router,
     audit.router,
+    trusted_keys.router,
     webhooks.router,
 )
 

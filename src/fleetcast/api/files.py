@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import tempfile
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from fleetcast.actions import files as actions
@@ -16,7 +17,7 @@ from fleetcast.api.body_limit import BodyTooLarge
 from fleetcast.api.fields import Instant, Kept, Name, PathId, RowId, Schema, Text, Version, Whole, example
 from fleetcast.api.lists import Listed, PageOf
 from fleetcast.api.objects import Patch, patched, shown
-from fleetcast.api.parts import MEGABYTE, OnceOnly, Revision, TheParts, Who, mark
+from fleetcast.api.parts import MEGABYTE, BadHeader, OnceOnly, Revision, TheParts, Who, mark
 from fleetcast.queries import fleet
 
 router = APIRouter(prefix="/files", tags=["files"])
@@ -64,6 +65,9 @@ class FileOut(FileFields, Kept):
     original_format: str
     original_name: str
     uploaded_at: Instant | None
+    uploaded_by: str
+    trusted_key_id: int | None
+    """The trusted key that signed what was uploaded."""
 
 
 class UploadOut(Schema):
@@ -122,8 +126,18 @@ async def upload(
     request: Request,
     convert: Annotated[bool, Query(description="Turn Intel HEX, S-records or ELF into what flash holds.")] = False,
     name: Annotated[str, Query(description="What the file was called.", max_length=200)] = "",
+    signature: Annotated[
+        str | None,
+        Header(
+            alias="Fleetcast-Signature",
+            max_length=200,
+            description="Detached signature over the body by a trusted key, in base64: the 64 bytes of Ed25519, or "
+            "ECDSA on P-256 with SHA-256 in DER.",
+        ),
+    ] = None,
 ) -> UploadOut:
     """Give a file its content, once, as the body of the request."""
+    signed = _signature(signature)
     with tempfile.SpooledTemporaryFile(max_size=MEGABYTE) as kept:
         size = 0
         async for part in request.stream():
@@ -132,9 +146,16 @@ async def upload(
                 raise BodyTooLarge(parts.most_upload_bytes)
             await asyncio.to_thread(kept.write, part)
         done = await asyncio.to_thread(
-            actions.upload, parts.database, who, row_id, kept, name, parts.now(), convert=convert
+            actions.upload, parts.database, who, row_id, kept, name, parts.now(), convert=convert, signature=signed
         )
     return UploadOut.model_validate(done, from_attributes=True)
+
+
+def _signature(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else base64.b64decode(text, validate=True)
+    except ValueError:
+        raise BadHeader("Fleetcast-Signature", "write the signature in base64") from None
 
 
 @router.get(

@@ -13,7 +13,7 @@ from fleetcast.errors import Conflict
 from fleetcast.queries.devices import written_version
 from fleetcast.queries.kept import columns, page
 from fleetcast.queries.lists import Listing
-from fleetcast.store import delta_keys, device_sets, file_contents, files, regions
+from fleetcast.store import delta_keys, device_sets, file_contents, files, regions, trusted_keys
 from fleetcast.store import tables as t
 from fleetcast.store.connections import KIND as CONNECTIONS
 from fleetcast.store.database import Database
@@ -73,7 +73,8 @@ def _region_groups(connection: Connection, ids: Sequence[int]) -> Mapping[int, M
 
 
 def _file_facts(connection: Connection, ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-    names = ("size_bytes", "sha256", "original_format", "original_name", "uploaded_at", "version", "base_version")
+    names = ("size_bytes", "sha256", "original_format", "original_name", "uploaded_at", "version", "base_version",
+             "uploaded_by", "trusted_key_id")  # fmt: skip
     rows = connection.execute(
         select(t.file.c.id, *(t.file.c[name] for name in names), t.device_profile.c.version_format)
         .select_from(t.file.outerjoin(t.device_profile, t.device_profile.c.id == t.file.c.device_profile_id))
@@ -95,6 +96,7 @@ GROUP_LIST: Final = _listing(
     _columns_of(GROUPS, "next_f_cnt", "has_key", "network_handle", "network_state", "campaign_id"),
     sort="dev_eui",
 )
+TRUSTED_KEY_LIST: Final = _listing(trusted_keys.KIND, lambda _connection, _ids: {}, hidden=("public_key",))
 REGION_LIST: Final = _listing(regions.KIND, _region_groups)
 FILE_LIST: Final = _listing(files.KIND, _file_facts)
 DELTA_KEY_LIST: Final = _listing(delta_keys.KIND, lambda _connection, _ids: {}, hidden=("public_key",))

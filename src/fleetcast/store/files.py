@@ -39,6 +39,10 @@ def link_content(
     original_format: str,
     original_name: str,
     now: InstantMs,
+    *,
+    uploaded_by: str = "",
+    signature: bytes | None = None,
+    trusted_key_id: int | None = None,
 ) -> None:
     """Give a file the content with this hash; raises Missing where it has one by now."""
     table = tables.file
@@ -51,6 +55,9 @@ def link_content(
             original_format=original_format,
             original_name=original_name,
             uploaded_at=now,
+            uploaded_by=uploaded_by,
+            signature=signature,
+            trusted_key_id=trusted_key_id,
             changed_at=now,
             revision=table.c.revision + 1,
         )
@@ -66,6 +73,12 @@ def content_of(connection: Connection, file_id: int) -> tuple[str, int, str] | N
         select(table.c.sha256, table.c.size_bytes, table.c.original_name).where(table.c.id == file_id)
     ).first()
     return None if row is None or row.sha256 is None else (row.sha256, row.size_bytes, row.original_name)
+
+
+def is_vouched_for(connection: Connection, file_id: int) -> bool:
+    """Whether a trusted key signed what was uploaded."""
+    found = connection.execute(select(tables.file.c.trusted_key_id).where(tables.file.c.id == file_id)).scalar()
+    return found is not None
 
 
 def knows_version(connection: Connection, subscriber_id: int, profile_id: int, version: int) -> bool:

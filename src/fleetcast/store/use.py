@@ -123,5 +123,6 @@ _USERS: Final[dict[str, Callable[[int], tuple[Select[Any], ...]]]] = {
     "delta key": _of_key,
     "campaign": lambda row_id: (select(t.campaign.c.id).where(t.campaign.c.id == row_id),),
     "user": lambda row_id: (select(t.campaign.c.id).where(t.campaign.c.id == 0, t.campaign.c.id == row_id),),
+    "trusted key": lambda row_id: (select(t.campaign.c.id).where(t.campaign.c.id == 0, t.campaign.c.id == row_id),),
     "webhook": lambda row_id: (select(t.campaign.c.id).where(t.campaign.c.id == 0, t.campaign.c.id == row_id),),
 }
