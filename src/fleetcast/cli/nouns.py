@@ -13,11 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from fleetcast.cli.assignments import body_of, fields_of, find
+from fleetcast.cli.completion import complete_name
 from fleetcast.cli.output import print_json, print_line, print_table
 from fleetcast.cli.remote import Remote, connect
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, a line for each object.")]
-Named = Annotated[str, typer.Argument(help="Its name, DevEUI or number.", show_default=False)]
+Named = Annotated[
+    str, typer.Argument(help="Its name, DevEUI or number.", show_default=False, autocompletion=complete_name)
+]
 Assignments = Annotated[
     list[str] | None, typer.Argument(help="FIELD=VALUE, as often as needed.", metavar="FIELD=VALUE", show_default=False)
 ]

@@ -236,7 +236,9 @@ def _present(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def connect(login: Login | None = None, *, basic: tuple[str, str] | None = None) -> Iterator[Remote]:
+def connect(
+    login: Login | None = None, *, basic: tuple[str, str] | None = None, patience_s: float = _PATIENCE_S
+) -> Iterator[Remote]:
     """A server to ask: the one logged in at, unless told otherwise. Raises NotLoggedIn when there is no token."""
     import httpx
 
@@ -249,5 +251,5 @@ def connect(login: Login | None = None, *, basic: tuple[str, str] | None = None)
     if not found.server.startswith(("http://", "https://")):
         raise Invalid(f"{found.server!r} is no address of a server: write it as {DEFAULT_SERVER}")
     # Streams of events say something every few seconds; anything slower than this is no server any more.
-    with httpx.Client(base_url=found.server, headers=headers, auth=basic, timeout=_PATIENCE_S) as client:
+    with httpx.Client(base_url=found.server, headers=headers, auth=basic, timeout=patience_s) as client:
         yield Remote(client, found.server)
