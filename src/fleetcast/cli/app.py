@@ -15,7 +15,7 @@ from fleetcast.cli.campaign import campaign
 from fleetcast.cli.database import database
 from fleetcast.cli.decode import decode
 from fleetcast.cli.encode import encode
-from fleetcast.cli.fleet import connection, device, device_set, file, group, profile, region
+from fleetcast.cli.fleet import connection, device, device_set, file, group, profile, region, trusted_key
 from fleetcast.cli.fragment import fragment
 from fleetcast.cli.key import key
 from fleetcast.cli.login import login
@@ -72,6 +72,7 @@ for name, noun in (
     ("token", token),
     ("subscriber", subscriber),
     ("key", key),
+    ("trusted-key", trusted_key),
     ("audit", audit),
 ):
     app.add_typer(noun, name=name)

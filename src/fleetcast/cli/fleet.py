@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +13,8 @@ from fleetcast.cli.assignments import body_of, fields_of
 from fleetcast.cli.nouns import AsJson, Assignments, Named, Noun, commands_of, show_done, show_list, show_one
 from fleetcast.cli.output import counted, print_json, print_line
 from fleetcast.cli.remote import connect
+
+_LONGEST_SIGNATURE: Final = 100
 
 DEVICE = Noun(
     "device", "device", "/devices",
@@ -33,7 +36,10 @@ CONNECTION = Noun(
     "connection", "connection", "/connections", ("id", "name", "kind", "enabled", "state", "state_detail")
 )
 
+TRUSTED_KEY = Noun("trusted-key", "trusted key", "/trusted-keys", ("id", "name", "algorithm", "description"))
+
 device = commands_of(DEVICE)
+trusted_key = commands_of(TRUSTED_KEY)
 profile = commands_of(PROFILE)
 device_set = commands_of(DEVICE_SET)
 group = commands_of(GROUP)
@@ -103,6 +109,10 @@ def upload(
     assignments: Assignments = None,
     *,
     convert: Annotated[bool, typer.Option("--convert", help="Turn Intel HEX, S-records or ELF into a binary.")] = False,
+    signature: Annotated[
+        Path | None,
+        typer.Option(help="A detached signature over it by a trusted key, as openssl writes it.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Upload a file: its name, kind, version and profile as FIELD=VALUE (see `fields`); else a binary of its own name.
@@ -111,6 +121,7 @@ def upload(
     """
     if not path.is_file():
         raise FileUnusable(f"{path}: there is no such file")
+    headers = {"Content-Type": "application/octet-stream"} | _signature(signature)
     with connect() as remote:
         given = body_of(remote, fields_of(remote.description(), FILE.path), assignments or [])
         made = remote.post(FILE.path, {"name": path.name, "kind": "binary"} | given)
@@ -119,7 +130,7 @@ def upload(
                 done = remote.ask(
                     "PUT", f"{FILE.path}/{made['id']}/content", content=content,
                     params={"convert": str(convert).lower(), "name": path.name},
-                    headers={"Content-Type": "application/octet-stream"},
+                    headers=headers,
                 )  # fmt: skip
         except BaseException:
             remote.post(f"{FILE.path}/{made['id']}/archive")
@@ -131,6 +142,14 @@ def upload(
         print_line(f"sha256 {done['sha256']}")
         if done["remark"]:
             print_line(done["remark"])
+
+
+def _signature(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    if not path.is_file() or path.stat().st_size > _LONGEST_SIGNATURE:
+        raise FileUnusable(f"{path}: this is no signature: 64 bytes of Ed25519, or ECDSA on P-256 in DER")
+    return {"Fleetcast-Signature": base64.b64encode(path.read_bytes()).decode()}
 
 
 @file.command()
