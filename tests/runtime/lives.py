@@ -148,12 +148,17 @@ async def _life(database: MortalDatabase, directory: Path, campaign: int, longes
     _watch_air(frames)
     networks = NotingNetworks(database, campaign, directory / "calls.txt")
     running = worker(database, AcceleratedClock(to_datetime(began)), directory, networks)
-    async with asyncio.timeout(longest_s):
-        await running.start()
-        while status(database, campaign) not in FINAL or not networks.hosting:
-            await pause(LOOK_S)
-        rebuilt = [device.rebuilt for device in networks.world.stations.devices]
-        await running.stop()
+    try:
+        async with asyncio.timeout(longest_s):
+            await running.start()
+            while status(database, campaign) not in FINAL or not networks.hosting:
+                await pause(LOOK_S)
+            rebuilt = [device.rebuilt for device in networks.world.stations.devices]
+            await running.stop()
+    except TimeoutError:
+        for task in asyncio.all_tasks():
+            task.print_stack(file=sys.stderr)  # what everybody was at
+        raise
     return Ending(rebuilt, {name: len(each) for name, each in frames.items()}, database.commits)
 
 

@@ -118,7 +118,7 @@ def test_a_campaign_ends_the_same_after_a_kill_at_any_commit(databases: Database
             break  # the campaign was over before
 
 
-@pytest.mark.parametrize("life", [14, 25])
+@pytest.mark.parametrize("life", [30, 50])
 def test_a_process_that_is_killed_again_and_again_gets_there_in_the_end(
     databases: Databases, tmp_path: Path, life: int
 ) -> None:
