@@ -25,6 +25,7 @@ from fleetcast.cli.serve import serve
 from fleetcast.cli.settings import settings
 from fleetcast.cli.subscriber import subscriber
 from fleetcast.cli.token import token
+from fleetcast.cli.transfer import exports, imports
 from fleetcast.cli.user import user
 from fleetcast.cli.version import version
 
@@ -67,6 +68,8 @@ for name, noun in (
     ("file", file),
     ("campaign", campaign),
     ("connection", connection),
+    ("import", imports),
+    ("export", exports),
     ("database", database),
     ("user", user),
     ("token", token),
