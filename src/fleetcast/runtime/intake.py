@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from zlib import crc32
 
@@ -18,7 +19,7 @@ import structlog
 
 from fleetcast.actions import heard as safe
 from fleetcast.actions.heard import Taken, Where
-from fleetcast.clock import Signal, WorkingClock, pause
+from fleetcast.clock import Hold, Signal, WorkingClock, pause
 from fleetcast.connectors.port import Connector, ConnectorError, EffectId, Heard, Told, UnicastDownlink, Uplink
 from fleetcast.errors import Unavailable
 from fleetcast.identifiers import DevEui
@@ -35,6 +36,7 @@ GATHER: Final = timedelta(milliseconds=20)
 """What comes so shortly after another thing is written with it."""
 AGAIN_S: Final = 0.5
 _TIME_CAMPAIGN: Final = 0
+_ASKS: Final = bytes((AppTimeReq.cid,))
 
 _log = structlog.get_logger("fleetcast.intake")
 
@@ -64,6 +66,8 @@ class Intake:
         self._came = Signal()
         self._room = asyncio.Event()
         self._room.set()
+        self._asking: list[Uplink] = []
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """As long as the connection tells. Raises what its `heard` raises."""
@@ -83,19 +87,23 @@ class Intake:
                         await part.wait(self._came)
         finally:
             listening_.cancel()
-            await asyncio.gather(listening_, return_exceptions=True)
+            for task in self._answering:
+                task.cancel()
+            await asyncio.gather(listening_, *self._answering, return_exceptions=True)
 
     async def _listen(self) -> None:
         async for told in self._connector.heard():
             self._waiting.append(told)
             self._came.set()
+            heard = told.heard
+            if isinstance(heard, Uplink) and heard.payload[:1] == _ASKS and heard.f_port:
+                self._answer_soon(heard)
             if len(self._waiting) >= MOST_WAITING:
                 self._room.clear()
                 await self._room.wait()
 
     async def _take(self) -> None:
         batch = [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
-        await self._answer_times([told.heard for told in batch if isinstance(told.heard, Uplink)])
         taken = await self._made_safe([told.heard for told in batch])
         for told in batch:
             self._waiting.popleft()
@@ -117,15 +125,31 @@ class Intake:
                 self._pulse.unwell(str(error))
                 await pause(AGAIN_S)
 
-    async def _answer_times(self, uplinks: Sequence[Uplink]) -> None:
-        """Before anything else: the device listens for a moment only."""
-        asking = [each for each in uplinks if each.payload[:1] == bytes((AppTimeReq.cid,)) and each.f_port]
-        if not asking:
-            return
+    def _answer_soon(self, uplink: Uplink) -> None:
+        """Before it is written down, and nobody waits for it: the device listens for a moment only."""
+        self._asking.append(uplink)
+        if len(self._asking) == 1:  # those that come in the same moment are answered together
+            hold = self._clock.hold()
+            asyncio.get_running_loop().call_soon(self._begin_answering, hold)
+
+    def _begin_answering(self, hold: Hold) -> None:
+        asking, self._asking = self._asking, []
+        task = asyncio.create_task(self._answered(asking))
+        self._answering.add(task)
+        task.add_done_callback(partial(self._has_answered, hold))
+
+    def _has_answered(self, hold: Hold, task: asyncio.Task[None]) -> None:
+        hold.release()
+        self._answering.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("time.failed", connection=self._where.name, exc_info=error)
+
+    async def _answered(self, asking: Sequence[Uplink]) -> None:
         try:
             versions = await asyncio.to_thread(self._clock_versions, [each.dev_eui for each in asking])
         except Unavailable:
             return  # who is not answered asks again
+        downlinks = []
         for each in asking:
             f_port, version = versions.get(each.dev_eui, (0, None))
             if each.f_port != f_port:
@@ -137,10 +161,14 @@ class Intake:
                 continue
             downlink = UnicastDownlink(answer.dev_eui, answer.f_port, answer.payload, answer.valid_until)
             name = EffectId(_TIME_CAMPAIGN, crc32(f"{each.dev_eui} {each.f_cnt} {each.received_at}".encode()))
-            try:
-                await self._connector.send_unicast(downlink, name)
-            except ConnectorError as error:
-                _log.warning("time.not_answered", device=str(each.dev_eui), why=str(error))
+            downlinks.append((downlink, name))
+        await asyncio.gather(*(self._send(downlink, name) for downlink, name in downlinks))
+
+    async def _send(self, downlink: UnicastDownlink, name: EffectId) -> None:
+        try:
+            await self._connector.send_unicast(downlink, name)
+        except ConnectorError as error:
+            _log.warning("time.not_answered", device=str(downlink.dev_eui), why=str(error))
 
     def _clock_versions(self, dev_euis: Sequence[DevEui]) -> dict[DevEui, tuple[int, int | None]]:
         """FPort and version of clock synchronisation by device; version None: not known."""
