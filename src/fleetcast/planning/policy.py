@@ -86,7 +86,7 @@ class Policy:
     summary_reports_disabled: bool = False
     """Go by time, not by the network's reports that a multicast was sent."""
     summary_report_timeout_s: int = 30
-    """Longest wait for such a report."""
+    """Longest wait for such a report; in class B after the slots in which the group's gateways take turns."""
     retry_ineligible_gateways: bool = True
     """Also gateways that can't send just now: passed on by ThingPark connections with each multicast, else unused."""
     time_sync_tolerance_s: int = 1
