@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, any_, func, literal, or_, select, update
+from sqlalchemy.dialects import postgresql
 
 from fleetcast.instants import InstantMs
 from fleetcast.store import tables
@@ -46,8 +47,8 @@ def ids_by_eui(
 ) -> dict[str, int]:
     """Numbers of the devices with these DevEUIs; with `archived`, also of those that only an archived one has."""
     table, found = tables.device, dict[str, int]()
-    for part in batches(dev_euis):
-        conditions: list[ColumnElement[bool]] = [table.c.subscriber_id == subscriber_id, table.c.dev_eui.in_(part)]
+    for among in _among(connection, table.c.dev_eui, dev_euis):
+        conditions: list[ColumnElement[bool]] = [table.c.subscriber_id == subscriber_id, among]
         if not archived:
             conditions.append(table.c.archived_at.is_(None))
         rows = connection.execute(
@@ -62,15 +63,27 @@ def ids_by_eui(
 def group_euis(connection: Connection, subscriber_id: int, dev_euis: Collection[str]) -> set[str]:
     """Of these DevEUIs those that an active multicast group has."""
     table, found = tables.multicast_group, set[str]()
-    for part in batches(dev_euis):
+    for among in _among(connection, table.c.dev_eui, dev_euis):
+        own = table.c.subscriber_id == subscriber_id
         found |= set(
-            connection.execute(
-                select(table.c.dev_eui).where(
-                    table.c.subscriber_id == subscriber_id, table.c.dev_eui.in_(part), table.c.archived_at.is_(None)
-                )
-            ).scalars()
+            connection.execute(select(table.c.dev_eui).where(own, among, table.c.archived_at.is_(None))).scalars()
         )
     return found
+
+
+def _among(
+    connection: Connection, column: ColumnElement[str], values: Collection[str]
+) -> Iterator[ColumnElement[bool]]:
+    """Conditions that together find all rows with one of the values.
+
+    PostgreSQL looks them all up at once: of a table that has just been filled it knows too little to use the index for
+    some hundred at a time, and would read it whole for each of them.
+    """
+    if connection.dialect.name == "postgresql":
+        yield column == any_(literal(list(values), postgresql.ARRAY(Text)))
+    else:
+        for part in batches(values):
+            yield column.in_(part)
 
 
 def have_key(connection: Connection, device_ids: Iterable[int]) -> None:
