@@ -33,6 +33,7 @@ from fleetcast.runtime.dispatch import LeaseLapsed
 from fleetcast.runtime.health import Health, Report
 from fleetcast.runtime.key_source import KeySource
 from fleetcast.runtime.leases import LEASE_S, RENEW_S, Leases
+from fleetcast.runtime.monthly import Monthly
 from fleetcast.runtime.pruning import RETENTION, Pruning, Retention
 from fleetcast.runtime.schedule import Schedule
 from fleetcast.runtime.supervisor import Supervisor
@@ -145,6 +146,7 @@ class Worker:
             start("connection leases", self._tend)
             start("heartbeat", self._heartbeat)
             start("pruning", self._pruning.run)
+            start("reports", Monthly(self._database, self._clock, self.health).run)
             await _at_most(_SETTLE_S, self._connections.settled())
             if self._options.owns_campaigns:
                 start("leases", self._renew)
