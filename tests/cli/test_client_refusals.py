@@ -147,9 +147,7 @@ def test_the_shell_completes_commands_and_names_of_objects(monkeypatch: pytest.M
         monkeypatch.setenv("_FLEETCAST_COMPLETE", "complete_bash")
         monkeypatch.setenv("COMP_WORDS", words)
         monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
-        ended = subprocess.run(
-            [sys.executable, "-m", "fleetcast"], capture_output=True, text=True, check=False
-        )
+        ended = subprocess.run([sys.executable, "-m", "fleetcast"], capture_output=True, text=True, check=False)
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     assert completed("fleetcast camp").out.split() == ["campaign"]
