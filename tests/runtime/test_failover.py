@@ -231,6 +231,7 @@ def test_killed_and_frozen_owners_lose_the_campaign_and_do_no_harm(shared: str, 
                 time.sleep(chance.uniform(0, 2))  # noqa: TID251
                 if (took_s := shift.kill() if kind == "kill" else shift.freeze()) is not None:
                     took[kind].append(took_s)
+        wait_until(lambda: payloads(tmp_path))
         if FREEZES > 1:
             wait_until(lambda: status(shift.database, shift.campaign) in FINAL, 600)
             assert status(shift.database, shift.campaign) == "SUCCEEDED"
@@ -240,5 +241,4 @@ def test_killed_and_frozen_owners_lose_the_campaign_and_do_no_harm(shared: str, 
             if each:
                 middle, worst = statistics.median(each), max(each)
                 print(f"taken over after {len(each)} x {kind}: median {middle:.1f} s, worst {worst:.1f} s")  # noqa: T201
-    assert payloads(tmp_path)
     assert all(len(each) == 1 for each in payloads(tmp_path).values())
