@@ -10,10 +10,12 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fleetcast.protocol.packages import Package
-from fleetcast.simulator.traits import Traits, quirks_of, stack
+
+if TYPE_CHECKING:
+    from fleetcast.simulator.traits import Traits
 
 VALLEY: Final = "simulated valley"
 """A network with poor coverage."""
@@ -47,6 +49,8 @@ class Make:
 
     def profile(self) -> dict[str, Any]:
         """The fields of its device profile."""
+        from fleetcast.simulator.traits import quirks_of, stack
+
         traits, quirks = stack(self.stack), quirks_of(self.stack)
         fields: dict[str, Any] = {
             "producer_id": self.producer,
