@@ -2,8 +2,9 @@
 
 Blocks marked `console` hold commands after `$ ` and what they print; `...` stands for anything. In `console about` the
 figures may be others; in `console refused` the command is refused, and its complaint is shown. A block marked
-`toml NAME` is saved under that name first. FLEETCAST_COMMAND names another installation to run them with (CI: one made
-by a plain `pip install .`).
+`toml NAME` is saved under that name first. `console server` starts a server, on a free port and with folders of its
+own; it runs until the page's examples are over, and the commands after it speak with it. FLEETCAST_COMMAND names
+another installation to run them with (CI: one made by a plain `pip install .`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +46,7 @@ def blocks(page: Path, language: str) -> Iterator[str]:
 
 def examples(page: Path) -> list[Example]:
     found: list[Example] = []
-    for kind in ("", "about", "refused"):
+    for kind in ("", "about", "refused", "server"):
         for block in blocks(page, f"console {kind}".strip()):
             found += examples_in(block, kind)
     return found
@@ -78,11 +83,45 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(command: str, workplace: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{workplace / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+def environment_of(workplace: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLEETCAST_")}
+    path = f"{workplace / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    folders = {name: str(workplace / name.lower()) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    return {**kept, **folders, "PATH": path}
+
+
+def run(command: str, workplace: Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S602 - commands of our own pages, which use pipes
-        command, shell=True, cwd=workplace, env=environment, capture_output=True, text=True, check=False
-    )
+        command, shell=True, cwd=workplace, env=environment_of(workplace) | more, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def running(example: Example, workplace: Path) -> Iterator[dict[str, str]]:
+    """A server of a page; what the commands after it find in their environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told, log = workplace / "server.out", workplace / "server.err"
+    environment = environment_of(workplace) | {"FLEETCAST_PORT": str(port)}
+    with told.open("w") as out, log.open("w") as err:
+        process = subprocess.Popen(  # noqa: S602 - a command of our own page
+            f"exec {example.command}", shell=True, cwd=workplace, env=environment, stdout=out, stderr=err
+        )
+    try:
+        last = lines_of(example.output)[-1]
+        while not told.read_text().rstrip().endswith(last.rpartition("...")[2].replace(":8080", f":{port}")):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)  # noqa: TID251 - of the real world, in which the server starts
+        said = told.read_text()
+        assert agrees(example.output.replace(":8080", f":{port}"), said), said
+        found = re.search(r"^ +password +(\S+)$", said, re.MULTILINE)
+        assert found is not None
+        yield {"FLEETCAST_SERVER": f"http://127.0.0.1:{port}", "FLEETCAST_PASSWORD": found[1]}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
 
 
 def lines_of(text: str) -> list[str]:
@@ -111,22 +150,41 @@ def test_figures_may_differ_where_a_page_says_so_and_nothing_else_may() -> None:
 
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_prints_what_the_page_shows(page: Path, workplace: Path) -> None:
-    for step in steps(page):
-        if isinstance(step, tuple):
-            (workplace / step[0]).write_text(step[1])
-            continue
-        ended = run(step.command, workplace)
-        refused = step.kind == "refused"
-        assert ended.returncode == (2 if refused else 0), (step.command, ended.stderr)
-        said, elsewhere = (ended.stderr, ended.stdout) if refused else (ended.stdout, ended.stderr)
-        assert elsewhere == "", step.command
-        written = without_figures if step.kind == "about" else str
-        assert agrees(written(step.output), written(said)), f"{step.command} printed:\n{said}"
+    with ExitStack() as servers:
+        more: dict[str, str] = {}
+        for step in steps(page):
+            if isinstance(step, tuple):
+                (workplace / step[0]).write_text(step[1])
+            elif step.kind == "server":
+                more = servers.enter_context(running(step, workplace))
+            else:
+                compare(step, run(step.command, workplace, **more), more)
+
+
+def compare(step: Example, ended: subprocess.CompletedProcess[str], more: dict[str, str]) -> None:
+    refused = step.kind == "refused"
+    assert ended.returncode == (2 if refused else 0), (step.command, ended.stderr)
+    said, elsewhere = (ended.stderr, ended.stdout) if refused else (ended.stdout, ended.stderr)
+    assert elsewhere == "", step.command
+    said = said.replace(more.get("FLEETCAST_SERVER", "http://127.0.0.1:8080"), "http://127.0.0.1:8080")
+    written = without_figures if step.kind == "about" else str
+    assert agrees(written(step.output), written(said)), f"{step.command} printed:\n{said}"
 
 
 def test_the_readme_has_examples_of_every_command_that_users_meet_first() -> None:
     shown = " ".join(example.command for example in examples(ROOT / "README.md"))
-    for name in ("version", "decode", "encode", "fragment", "assemble", "airtime", "bands", "rehearse"):
+    for name in (
+        "version",
+        "decode",
+        "encode",
+        "fragment",
+        "assemble",
+        "airtime",
+        "bands",
+        "rehearse",
+        "serve",
+        "login",
+    ):
         assert f"fleetcast {name}" in shown
 
 
