@@ -52,7 +52,7 @@ def session_start(
 
 def doubled(sessions: int) -> int:
     """How many times the usual wait the next start lies away, after so many whose start came too early."""
-    return 1 << min(sessions - 1, _MOST_DOUBLINGS)
+    return 1 << min(sessions, _MOST_DOUBLINGS)
 
 
 def aligned_start(start: InstantMs, session_class: SessionClass) -> InstantMs:
