@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from fleetcast.access import Identity, Role
 from fleetcast.api import events
+from fleetcast.instants import rfc3339
 from fleetcast.queries import activity
 from fleetcast.store import journal
 from tests.api.conftest import Server
+from tests.api.test_sessions import Browser
+from tests.api.test_users import PASSWORD, basic
 
 
 def viewer(server: Server) -> Identity:
     return Identity(subscriber_id=server.subscriber_id, user_id=1, login="ada", role=Role.VIEWER)
+
+
+def always() -> bool:
+    return True
 
 
 def write(server: Server, *texts: str, campaign: int | None = None, subscriber: int | None = None) -> None:
@@ -39,7 +49,7 @@ async def some(stream: AsyncIterator[str], count: int) -> list[dict[str, Any]]:
 
 def follow(server: Server, do: Callable[[Any], Awaitable[None]], after: int = 0, campaign: int | None = None) -> None:
     async def run() -> None:
-        stream = events._follow(server.parts, viewer(server), after, campaign)
+        stream = events._follow(server.parts, viewer(server), always, after, campaign)
         try:
             await do(stream)
         finally:
@@ -74,7 +84,7 @@ def test_a_stream_goes_on_after_the_last_line_that_was_seen(server: Server) -> N
 def test_a_browser_that_comes_back_goes_on_where_it_was(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int | None]] = []
 
-    async def nothing(_parts: Any, _who: Any, after: int, campaign_id: int | None) -> AsyncIterator[str]:
+    async def nothing(_parts: Any, _who: Any, _still: Any, after: int, campaign_id: int | None) -> AsyncIterator[str]:
         asked.append((after, campaign_id))
         yield "retry: 1\n\n"
 
@@ -162,7 +172,7 @@ def test_whoever_goes_away_leaves_nothing_behind(server: Server, monkeypatch: py
     monkeypatch.setattr(database, "listen", counted)
 
     async def run() -> None:
-        streams = [events._follow(server.parts, viewer(server), last(server), None) for _ in range(20)]
+        streams = [events._follow(server.parts, viewer(server), always, last(server), None) for _ in range(20)]
         waiting = []
         for each in streams:
             await anext(each)
@@ -177,3 +187,41 @@ def test_whoever_goes_away_leaves_nothing_behind(server: Server, monkeypatch: py
 
     asyncio.run(run())
     assert listening == 0
+
+
+@pytest.mark.parametrize("how", ["token withdrawn", "token over", "logged out", "user archived"])
+def test_a_stream_ends_with_what_opened_it(server: Server, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(events, "LOOK_S", 0.01)
+    admin, looked, following = server.api, threading.Semaphore(0), activity.following
+
+    def counted(*args: Any, **more: Any) -> Any:
+        looked.release()
+        return following(*args, **more)
+
+    monkeypatch.setattr(activity, "following", counted)
+    user = admin.post("/users", {"login": "eve", "password": PASSWORD, "role": "viewer"})
+    over_at = rfc3339(server.parts.real_now() + 3_600_000)
+    asked = {"name": "t", "expires_at": over_at if how == "token over" else None}
+    token = admin.client.post("/api/v1/tokens", json=asked, headers=basic("eve", PASSWORD)).json()
+    headers, browser = {"Authorization": f"Bearer {token['token']}"}, Browser(server, "eve")
+    if how == "logged out":
+        assert browser.enter().status_code == 201
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+
+    with ThreadPoolExecutor(1) as beside:
+        stream = beside.submit(admin.client.get, "/api/v1/events", headers=headers)
+        for _ in range(5):
+            assert looked.acquire(timeout=30)
+        assert not stream.done()
+        match how:
+            case "token withdrawn":
+                admin.ask("DELETE", f"/tokens/{token['id']}", status=204)
+            case "token over":
+                server.clock.advance(timedelta(hours=1))
+            case "logged out":
+                browser.ask("DELETE", "/session", X_CSRF_Token=browser.csrf)
+            case _:
+                admin.post(f"/users/{user['id']}/archive", status=200)
+        answer = stream.result(timeout=30)
+    assert answer.status_code == 200
+    assert "retry:" in answer.text

@@ -1,10 +1,13 @@
-"""What happens, as it happens: server-sent events from the journal, resumed by number."""
+"""What happens, as it happens: server-sent events from the journal, resumed by number.
+
+A stream ends with the token, session or user that opened it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query
@@ -13,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from fleetcast.access import Identity
 from fleetcast.api.fields import LARGEST, Instant, PathId, Schema
 from fleetcast.api.lists import Listed, PageOf, page_of
-from fleetcast.api.parts import Parts, TheParts, Who
+from fleetcast.api.parts import Parts, Still, TheParts, Who
 from fleetcast.instants import rfc3339
 from fleetcast.queries import activity, campaigns
 from fleetcast.queries.activity import Written
@@ -62,33 +65,40 @@ def of_campaign(parts: TheParts, who: Who, row_id: PathId, request: Listed) -> P
 
 @router.get("/events", response_class=StreamingResponse, responses=_ANSWER)
 async def events(
-    parts: TheParts, who: Who, after: After = None, last_event_id: LastEventId = None
+    parts: TheParts, who: Who, still: Still, after: After = None, last_event_id: LastEventId = None
 ) -> StreamingResponse:
     """Everything that happens, as server-sent events."""
-    return await _stream(parts, who, after, last_event_id, None)
+    return await _stream(parts, who, still, after, last_event_id, None)
 
 
 @router.get("/campaigns/{id}/events", response_class=StreamingResponse, responses=_ANSWER)
 async def campaign_events(
-    parts: TheParts, who: Who, row_id: PathId, after: After = None, last_event_id: LastEventId = None
+    parts: TheParts, who: Who, still: Still, row_id: PathId, after: After = None, last_event_id: LastEventId = None
 ) -> StreamingResponse:
     """What happens in one campaign, as server-sent events."""
     await asyncio.to_thread(campaigns.one, parts.database, who, row_id)
-    return await _stream(parts, who, after, last_event_id, row_id)
+    return await _stream(parts, who, still, after, last_event_id, row_id)
 
 
 async def _stream(
-    parts: Parts, who: Identity, after: int | None, last_event_id: str | None, campaign_id: int | None
+    parts: Parts,
+    who: Identity,
+    still: Callable[[], bool],
+    after: int | None,
+    last_event_id: str | None,
+    campaign_id: int | None,
 ) -> StreamingResponse:
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
         after = min(int(last_event_id), LARGEST)
     if after is None:
         after = await asyncio.to_thread(activity.last, parts.database, who)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_follow(parts, who, after, campaign_id), media_type=_MEDIA_TYPE, headers=headers)
+    return StreamingResponse(_follow(parts, who, still, after, campaign_id), media_type=_MEDIA_TYPE, headers=headers)
 
 
-async def _follow(parts: Parts, who: Identity, after: int, campaign_id: int | None) -> AsyncIterator[str]:
+async def _follow(
+    parts: Parts, who: Identity, still: Callable[[], bool], after: int, campaign_id: int | None
+) -> AsyncIterator[str]:
     news, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def woken(payload: str) -> None:
@@ -99,7 +109,7 @@ async def _follow(parts: Parts, who: Identity, after: int, campaign_id: int | No
     quiet = 0
     try:
         yield f"retry: {int(LOOK_S * 1000)}\n\n"
-        while True:
+        while await asyncio.to_thread(still):
             news.clear()
             lines = await asyncio.to_thread(
                 activity.following, parts.database, who, after, AT_ONCE, campaign_id=campaign_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
@@ -112,6 +112,27 @@ def _who(
 
 
 Who = Annotated[Identity, Depends(_who)]
+
+
+def _still(
+    parts: TheParts,
+    where: Where,
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    basic: Annotated[HTTPBasicCredentials | None, Depends(_BASIC)],
+) -> Callable[[], bool]:
+    def known() -> bool:
+        try:
+            _who(parts, where, request, bearer, basic)
+        except Unauthenticated:
+            return False
+        return True
+
+    return known
+
+
+Still = Annotated[Callable[[], bool], Depends(_still)]
+"""Asks again whether whoever sent the request is known: for answers that take longer than a token may live."""
 
 
 class BadHeader(Invalid):
