@@ -20,6 +20,7 @@ from fleetcast.cli.fragment import fragment
 from fleetcast.cli.key import key
 from fleetcast.cli.login import login
 from fleetcast.cli.rehearse import rehearse
+from fleetcast.cli.reports import counters, usage_report, workers
 from fleetcast.cli.seed_demo import seed_demo
 from fleetcast.cli.serve import serve
 from fleetcast.cli.settings import settings
@@ -28,6 +29,7 @@ from fleetcast.cli.token import token
 from fleetcast.cli.transfer import exports, imports
 from fleetcast.cli.user import user
 from fleetcast.cli.version import version
+from fleetcast.cli.webhook import webhook
 
 app = typer.Typer(
     name="fleetcast",
@@ -55,7 +57,8 @@ def fleetcast(
 
 
 for command in (
-    decode, encode, airtime, bands, fragment, assemble, rehearse, serve, settings, login, seed_demo, version,
+    decode, encode, airtime, bands, fragment, assemble, rehearse, serve, settings, login, seed_demo, counters, workers,
+    version,
 ):  # fmt: skip
     app.command()(command)
 
@@ -77,5 +80,7 @@ for name, noun in (
     ("key", key),
     ("trusted-key", trusted_key),
     ("audit", audit),
+    ("webhook", webhook),
+    ("usage-report", usage_report),
 ):
     app.add_typer(noun, name=name)
