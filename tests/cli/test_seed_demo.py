@@ -45,9 +45,12 @@ def test_an_empty_server_gets_campaigns_in_every_status_and_a_used_one_is_left_a
         viewer = (users["viewer"]["login"], users["viewer"]["password"])
         assert server.get("/api/v1/me", auth=viewer).json()["role"] == "viewer"
 
-        # Played, not written down: devices said themselves what they run.
-        updated = fleetcast("device", "list", "-f", "tag=Parking, harbour", "--json").out.splitlines()
-        assert {json.loads(line)["firmware_version"] for line in updated} == {"1.0.1.0"}
+        # Played, not written down: devices said themselves what they run. Radio may lose one of them for good.
+        fleet = fleetcast("device", "list", "-f", "tag=Parking, harbour", "--json").out.splitlines()
+        versions = [json.loads(line)["firmware_version"] for line in fleet]
+        shown = json.loads(fleetcast("campaign", "show", "Parking sensors to 1.0.1", "--json").out)
+        assert set(versions) <= {"1.0.0.0", "1.0.1.0"}
+        assert versions.count("1.0.1.0") >= shown["succeeded"] > 0
 
         assert "add --anyway" in refusal("seed-demo")
         again = fleetcast("seed-demo", "--devices", 20, "--anyway", "--wait", 0)
