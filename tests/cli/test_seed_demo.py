@@ -6,14 +6,16 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from fleetcast.cli.demo_fleet import FILES, MAKES, PLACES, firmware
-from scripts.pack_demo_firmware import PACKED, ROOT
 from tests.cli.servers import ServerProcess
 from tests.cli.terminal import fleetcast, refusal
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "firmware"
 
 
 @contextmanager
@@ -72,8 +74,11 @@ def test_it_asks_for_a_login_first() -> None:
 
 
 def test_the_packed_firmware_is_that_of_the_samples() -> None:
-    samples = {path.name: path.read_bytes() for path in (ROOT / "samples" / "firmware").iterdir()}
-    with zipfile.ZipFile(PACKED) as archive:
+    samples = {path.name: path.read_bytes() for path in SAMPLES.iterdir()}
+    with (
+        files("fleetcast.cli").joinpath("data/demo-firmware.zip").open("rb") as packed,
+        zipfile.ZipFile(packed) as archive,
+    ):
         assert {name: archive.read(name) for name in archive.namelist()} == samples
     assert firmware("micropython-microbit-1.0.1.bin") == samples["micropython-microbit-1.0.1.bin"]
 
