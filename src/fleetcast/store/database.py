@@ -259,6 +259,13 @@ def upsert(
         connection.execute(statement, [dict(row) for row in rows[start : start + BATCH]])
 
 
+def insert_absent(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put rows in; one that is there already, by whatever is unique, stays as it is; 500 at a time."""
+    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    for start in range(0, len(rows), BATCH):
+        connection.execute(insert.on_conflict_do_nothing(), [dict(row) for row in rows[start : start + BATCH]])
+
+
 @lru_cache(maxsize=256)
 def _upsert(table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str, ...]) -> Insert:
     """Made once: putting such a statement together takes longer than carrying it out for one row."""

@@ -17,7 +17,7 @@ from fleetcast.errors import Conflict, NotFound
 from fleetcast.identifiers import DevEui
 from fleetcast.instants import InstantMs
 from fleetcast.planning.plan import Plan
-from fleetcast.store.database import BATCH, update_many, upsert
+from fleetcast.store.database import BATCH, insert_absent, update_many, upsert
 from fleetcast.store.state_codec import CAMPAIGN, DEVICE, GROUP, dump_plan, load_plan
 from fleetcast.store.tables import (
     campaign,
@@ -106,14 +106,9 @@ def attach(
     taken = sorted(devices[planned.dev_eui] for planned in plan.devices)
     for start in range(0, len(taken), BATCH):
         batch = taken[start : start + BATCH]
-        known = set(
-            connection.execute(select(device_facts.c.device_id).where(device_facts.c.device_id.in_(batch))).scalars()
-        )
-        missing = [
-            {**_NO_FACTS, "device_id": each, "subscriber_id": subscriber_id} for each in batch if each not in known
-        ]
-        if missing:
-            connection.execute(insert(device_facts), missing)
+        # Of a device that was never heard nothing is known; its first uplink may be taken in at this very moment.
+        unknown = [{**_NO_FACTS, "device_id": each, "subscriber_id": subscriber_id} for each in batch]
+        insert_absent(connection, device_facts, unknown)
         used = connection.execute(
             update(device_facts)
             .where(device_facts.c.device_id.in_(batch), device_facts.c.campaign_id.is_(None))
