@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.cli.servers import ServerProcess
 from tests.cli.terminal import fleetcast, refusal
+from tests.firmware.files import mcuboot, mcuboot_covered
 
 
 def done(*arguments: object) -> str:
@@ -38,3 +40,8 @@ def test_a_signed_file_is_taken_and_another_one_is_not(tmp_path: Path, monkeypat
         signature.write_bytes(bytes(64))
         assert "none of the 1 trusted keys" in refusal("file", "upload", image, "name=bad", "--signature", signature)
         assert "this is no signature" in refusal("file", "upload", image, "--signature", image)
+        digest = hashlib.sha256(mcuboot_covered(b"application")).digest()
+        image.write_bytes(mcuboot(b"application", (0x24, key.sign(digest))))
+        said = done("file", "upload", image, "name=booted")
+        assert "MCUboot image 1.2.3+4: sha256 right; ed25519 signature by trusted key 1" in said
+        assert json.loads(done("file", "show", "booted", "--json"))["mcuboot"]["version"] == "1.2.3+4"

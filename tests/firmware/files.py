@@ -73,8 +73,25 @@ def elf(*pieces: Piece, sections: bool = True, kind: int = 2, run_at: int = 0x20
     return header + programs + body + names + table
 
 
-def mcuboot(payload: bytes, *, version: tuple[int, int, int, int] = (1, 2, 3, 4)) -> bytes:
-    """An MCUboot image with its SHA-256, as `imgtool sign` without a key makes it."""
-    header = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, 32, 0, len(payload), 0, *version, 0)
-    digest = hashlib.sha256(header + payload).digest()
-    return header + payload + struct.pack("<HHHH", 0x6907, 4 + 4 + 32, 0x10, 32) + digest
+Tlv = tuple[int, bytes]
+
+
+def tlvs(magic: int, *entries: Tlv) -> bytes:
+    """A TLV area of an MCUboot image."""
+    body = b"".join(struct.pack("<HH", kind, len(content)) + content for kind, content in entries)
+    return struct.pack("<HH", magic, 4 + len(body)) + body if entries else b""
+
+
+def mcuboot_covered(
+    payload: bytes, *protected: Tlv, version: tuple[int, int, int, int] = (1, 2, 3, 4), flags: int = 0
+) -> bytes:
+    """Header, payload and protected TLVs: what hash and signature of an MCUboot image are over."""
+    area = tlvs(0x6908, *protected)
+    header = struct.pack("<IIHHIIBBHII", 0x96F3B83D, 0, 32, len(area), len(payload), flags, *version, 0)
+    return header + payload + area
+
+
+def mcuboot(payload: bytes, *more: Tlv, version: tuple[int, int, int, int] = (1, 2, 3, 4)) -> bytes:
+    """An MCUboot image with its SHA-256 as `imgtool sign` makes it, without a key: `more` are further TLVs."""
+    covered = mcuboot_covered(payload, version=version)
+    return covered + tlvs(0x6907, (0x10, hashlib.sha256(covered).digest()), *more)

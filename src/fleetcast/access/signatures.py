@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
 from fleetcast.errors import Invalid
 
@@ -29,6 +29,24 @@ def is_signed_by(pem: str, signature: bytes, content: bytes) -> bool:
             key.verify(signature, content)
         else:
             key.verify(signature, content, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def is_signed_over_digest(pem: str, signature: bytes, digest: bytes) -> bool:
+    """Whether this is the key's signature over something with this digest, as boot loaders' images carry them.
+
+    Ed25519 takes a digest for what is signed; ECDSA takes it, SHA-256 alone, in place of one of its own.
+    """
+    key = _read(pem)
+    try:
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(signature, digest)
+        elif len(digest) == hashes.SHA256.digest_size:
+            key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        else:
+            return False
     except InvalidSignature:
         return False
     return True

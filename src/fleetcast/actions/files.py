@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from sqlalchemy import Connection
 
 from fleetcast.access import Identity, Right
+from fleetcast.actions import mcuboot_images
 from fleetcast.actions.fields import TEXT_LONGEST, Checks, is_readable
 from fleetcast.actions.history import note
 from fleetcast.actions.objects import Editable
@@ -17,6 +18,7 @@ from fleetcast.actions.references import require_active
 from fleetcast.actions.trusted_keys import vouching_key
 from fleetcast.errors import Conflict, Invalid
 from fleetcast.firmware.image import ImageFormat, as_binary, recognise, refuse_unless_binary
+from fleetcast.firmware.mcuboot import McubootHeader, begins_mcuboot, read_mcuboot_header
 from fleetcast.instants import InstantMs
 from fleetcast.planning.facts import FileKind
 from fleetcast.store import delta_keys, device_profiles, file_contents, files, subscribers
@@ -46,6 +48,10 @@ class Upload:
     original_format: str
     remark: str | None
     """What was done to it; None: it is kept as it came."""
+    trusted_key_id: int | None
+    """The trusted key that vouches for it: of the detached signature, else of one in the image."""
+    mcuboot: Mapping[str, Any] | None
+    """What an MCUboot image says of itself; None: it is none."""
 
 
 def _check(what: File) -> None:
@@ -99,50 +105,76 @@ def upload(
 ) -> Upload:
     """Give a file its content, read from the beginning. With `convert`, a build's form becomes what flash holds.
 
-    A detached signature is over what is uploaded, before any conversion. Raises NotVouchedFor, HasContent, and Invalid
-    for an empty file and for a form of a build that nobody asked to convert.
+    A detached signature is over what is uploaded, before any conversion; those in an MCUboot image are over what
+    devices get. Raises NotVouchedFor, HasContent, ImageBroken, and Invalid for an empty file and for a form of a build
+    that nobody asked to convert.
     """
     who.require(Right.EDIT)
     with database.read() as connection:
         file = files.KIND.get(connection, who.subscriber_id, row_id)
         if files.content_of(connection, row_id) is not None:
             raise HasContent(file.what.name)
-        _vouching(connection, who, content, signature)
     content.seek(0)
     head = content.read(_HEAD_BYTES)
     if not head:
         raise Invalid("the upload holds no bytes: send the file's content")
-    found, remark, whole = ImageFormat.BINARY, None, None
+    found, remark, whole, image = ImageFormat.BINARY, None, None, None
     if file.what.kind == FileKind.FIRMWARE:
         if convert and recognise(head) is not ImageFormat.BINARY:
             content.seek(0)
-            image = as_binary(content.read())
-            found, remark, whole = image.format, image.remark(), image.data
+            built = as_binary(content.read())
+            found, remark, whole, image = built.format, built.remark(), built.data, built.mcuboot
         else:
             refuse_unless_binary(head)
+    if whole is None and begins_mcuboot(head):
+        content.seek(0)
+        image = read_mcuboot_header(content.read())
+    if image is not None:
+        image.refuse_damaged()
+    with database.read() as connection:
+        _vouching(connection, who, content, signature, image)
     sha256 = _hash(_parts(content, whole))
     with database.write() as connection:
         if files.content_of(connection, row_id) is not None:
             raise HasContent(file.what.name)
         size_bytes = file_contents.put(connection, who.subscriber_id, sha256, _parts(content, whole))
         name = original_name[:200] if is_readable(original_name) else ""
-        vouching = _vouching(connection, who, content, signature)  # a key may have been archived meanwhile
+        # A key may have been archived meanwhile.
+        vouching, said = _vouching(connection, who, content, signature, image)
         files.link_content(
             connection, row_id, sha256, size_bytes, found.value, name, now, uploaded_by=who.login, signature=signature,
-            trusted_key_id=vouching,
+            trusted_key_id=vouching, mcuboot=said,
         )  # fmt: skip
+        more = {} if said is None else {"mcuboot_version": said["version"]}
         note(
             connection, who, "file", "uploaded", row_id, file.what.name, now, sha256=sha256, size_bytes=size_bytes,
-            trusted_key_id=vouching,
+            trusted_key_id=vouching, **more,
         )  # fmt: skip
-    return Upload(sha256=sha256, size_bytes=size_bytes, original_format=found.value, remark=remark)
+    return Upload(
+        sha256=sha256, size_bytes=size_bytes, original_format=found.value, remark=remark, trusted_key_id=vouching,
+        mcuboot=said,
+    )  # fmt: skip
 
 
-def _vouching(connection: Connection, who: Identity, content: IO[bytes], signature: bytes | None) -> int | None:
+def _vouching(
+    connection: Connection,
+    who: Identity,
+    content: IO[bytes],
+    signature: bytes | None,
+    image: McubootHeader | None,
+) -> tuple[int | None, dict[str, Any] | None]:
+    """Which key vouches for it, and what an MCUboot image says with who signed that."""
     required = subscribers.get(connection, who.subscriber_id).what.requires_signature
+    said, within, why = None, None, ""
+    if image is not None:
+        said = mcuboot_images.described(connection, who.subscriber_id, image)
+        within, why = mcuboot_images.vouching_key(image, said)
     content.seek(0)
     whole = b"" if signature is None else content.read()
-    return vouching_key(connection, who.subscriber_id, signature, whole, required=required)
+    detached = vouching_key(
+        connection, who.subscriber_id, signature, whole, required=required and within is None, besides=why
+    )
+    return within if detached is None else detached, said
 
 
 def _parts(content: IO[bytes], whole: bytes | None) -> Iterator[bytes]:

@@ -50,15 +50,21 @@ def create(
 
 
 def vouching_key(
-    connection: Connection, subscriber_id: int, signature: bytes | None, content: bytes, *, required: bool
-) -> int | None:
+    connection: Connection, subscriber_id: int, signature: bytes | None, content: bytes, *, required: bool,
+    besides: str = "",
+) -> int | None:  # fmt: skip
     """The trusted key that signed the content; None where no signature was sent and none is asked for.
+
+    `besides` is what is to be said of signatures in the content itself.
 
     Raises NotVouchedFor: a signature that was sent and isn't right is refused also where none is asked for.
     """
     if signature is None:
         if required:
-            raise NotVouchedFor("this subscriber takes signed files only: send a detached signature by a trusted key")
+            also = f" ({besides})" if besides else ""
+            raise NotVouchedFor(
+                f"this subscriber takes signed files only: send a detached signature by a trusted key{also}"
+            )
         return None
     known = trusted_keys.active(connection, subscriber_id)
     found = next((each.id for each in known if signatures.is_signed_by(each.what.public_key, signature, content)), None)

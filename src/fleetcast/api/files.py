@@ -54,6 +54,37 @@ class FileIn(FileFields):
         return File(**{name: getattr(self, name) for name in FileIn.model_fields})
 
 
+class McubootSignatureOut(Schema):
+    """A signature in an MCUboot image."""
+
+    kind: str
+    """What it was made with: ed25519, ecdsa, ecdsa-p224, rsa-2048 or rsa-3072. The first two can be checked."""
+    key_hash: str
+    """SHA-256 of the public key that the image names for it; empty: it names none."""
+    trusted_key_id: int | None
+    """The trusted key that made it, when it was uploaded; none: none of them, or nobody could tell."""
+
+
+class McubootOut(Schema):
+    """What an MCUboot image says of itself, and whether it is true."""
+
+    version: str
+    """As `major.minor.revision+build`."""
+    load_address: int
+    header_bytes: int
+    image_bytes: int
+    flags: int
+    encrypted: bool
+    security_counter: int | None
+    hash_checked: str | None
+    """The hash that was compared with the image and is right: sha256, sha384 or sha512; none: there was none."""
+    problem: str | None
+    """Why a boot loader may refuse it."""
+    unsigned_tail: bool
+    """Whether bytes follow the image that nothing in it covers."""
+    signatures: list[McubootSignatureOut]
+
+
 class FileOut(FileFields, Kept):
     """A file as it stands. Versions are written as its profile's devices write them."""
 
@@ -67,7 +98,9 @@ class FileOut(FileFields, Kept):
     uploaded_at: Instant | None
     uploaded_by: str
     trusted_key_id: int | None
-    """The trusted key that signed what was uploaded."""
+    """The trusted key that signed what was uploaded, or the MCUboot image in it."""
+    mcuboot: McubootOut | None
+    """What an MCUboot image says of itself; none: it is none."""
 
 
 class UploadOut(Schema):
@@ -77,6 +110,8 @@ class UploadOut(Schema):
     size_bytes: int
     original_format: str
     remark: str | None
+    trusted_key_id: int | None
+    mcuboot: McubootOut | None
 
 
 @router.get("")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -142,6 +143,23 @@ def upload(
         print_line(f"sha256 {done['sha256']}")
         if done["remark"]:
             print_line(done["remark"])
+        if done["mcuboot"]:
+            print_line(_mcuboot(done["mcuboot"]))
+        if done["trusted_key_id"]:
+            print_line(f"signed by trusted key {done['trusted_key_id']}")
+
+
+def _mcuboot(image: Mapping[str, Any]) -> str:
+    checked = f"{image['hash_checked']} right" if image["hash_checked"] else "hash not checked"
+    signed = ", ".join(
+        f"{each['kind']} signature by "
+        + (f"trusted key {each['trusted_key_id']}" if each["trusted_key_id"] else "no trusted key")
+        for each in image["signatures"]
+    )
+    said = ["encrypted" if image["encrypted"] else checked, signed or "no signature"]
+    said += [image["problem"]] if image["problem"] else []
+    said += ["bytes follow that nothing covers"] if image["unsigned_tail"] else []
+    return f"MCUboot image {image['version']}: {'; '.join(said)}"
 
 
 def _signature(path: Path | None) -> dict[str, str]:

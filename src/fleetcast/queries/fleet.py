@@ -74,7 +74,7 @@ def _region_groups(connection: Connection, ids: Sequence[int]) -> Mapping[int, M
 
 def _file_facts(connection: Connection, ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
     names = ("size_bytes", "sha256", "original_format", "original_name", "uploaded_at", "version", "base_version",
-             "uploaded_by", "trusted_key_id")  # fmt: skip
+             "uploaded_by", "trusted_key_id", "mcuboot")  # fmt: skip
     rows = connection.execute(
         select(t.file.c.id, *(t.file.c[name] for name in names), t.device_profile.c.version_format)
         .select_from(t.file.outerjoin(t.device_profile, t.device_profile.c.id == t.file.c.device_profile_id))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
@@ -43,6 +44,7 @@ def link_content(
     uploaded_by: str = "",
     signature: bytes | None = None,
     trusted_key_id: int | None = None,
+    mcuboot: Mapping[str, Any] | None = None,
 ) -> None:
     """Give a file the content with this hash; raises Missing where it has one by now."""
     table = tables.file
@@ -58,6 +60,7 @@ def link_content(
             uploaded_by=uploaded_by,
             signature=signature,
             trusted_key_id=trusted_key_id,
+            mcuboot=mcuboot,
             changed_at=now,
             revision=table.c.revision + 1,
         )
@@ -76,8 +79,13 @@ def content_of(connection: Connection, file_id: int) -> tuple[str, int, str] | N
 
 
 def is_vouched_for(connection: Connection, file_id: int) -> bool:
-    """Whether a trusted key signed what was uploaded."""
-    found = connection.execute(select(tables.file.c.trusted_key_id).where(tables.file.c.id == file_id)).scalar()
+    """Whether a key that is still trusted signed what was uploaded."""
+    file, key = tables.file, tables.trusted_key
+    found = connection.execute(
+        select(key.c.id)
+        .join(file, file.c.trusted_key_id == key.c.id)
+        .where(file.c.id == file_id, key.c.archived_at.is_(None), key.c.subscriber_id == file.c.subscriber_id)
+    ).scalar()
     return found is not None
 
 
