@@ -2,7 +2,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 BUILD_INPUTS := scripts/set_up requirements-dev.txt pyproject.toml setup.py $(wildcard src/fleetcast/fec/*.c src/fleetcast/fec/*.h)
 
-.PHONY: help setup demo test test-long check format lint types imports docs lock clean
+.PHONY: help setup demo test test-long check format lint types imports audit docs lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -21,7 +21,7 @@ test: .venv/ready ## run the tests
 test-long: .venv/ready ## run the tests at nightly size (a million fuzzed payloads among them)
 	FLEETCAST_FUZZ=1000000 $(PYTHON_IN_VENV) -m pytest -n auto -q
 
-check: lint types imports test ## everything: format, lint, types, imports, tests (documentation examples among them)
+check: lint types imports audit test ## everything: format, lint, types, imports, audit, tests (documentation examples among them)
 
 format: .venv/ready ## put the code into the house's format
 	.venv/bin/ruff format .
@@ -36,6 +36,9 @@ types: .venv/ready ## strict type check
 
 imports: .venv/ready ## the directions of imports (ARCHITECTURE.md)
 	.venv/bin/lint-imports
+
+audit: .venv/ready ## known weaknesses of the locked dependencies (needs a network; says so without one)
+	@scripts/audit
 
 docs: .venv/ready ## write the generated reference pages anew
 	$(PYTHON_IN_VENV) scripts/write_reference.py

@@ -34,7 +34,7 @@ class TenantIn(TenantFields):
     admin_password: SecretStr
 
     model_config = example(
-        name="waterworks", max_devices=10_000, admin_login="ada", admin_password="a long sentence is best"  # noqa: S106
+        name="waterworks", max_devices=10_000, admin_login="ada", admin_password="a long sentence is best"  # noqa: S106 - an example
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def ping_offset(address: DevAddr, periodicity: int, period_beacon_time_s: int) -
         raise Invalid(f"no beacon starts at GPS second {period_beacon_time_s}: use a multiple of {BEACON_PERIOD_S}")
     block = (period_beacon_time_s & 0xFFFFFFFF).to_bytes(4, "little") + address.wire() + bytes(8)
     # One block under a public key: randomness for the slots, not secrecy, so the mode does not matter.
-    encryptor = Cipher(algorithms.AES(bytes(16)), modes.ECB()).encryptor()  # noqa: S305
+    encryptor = Cipher(algorithms.AES(bytes(16)), modes.ECB()).encryptor()  # noqa: S305 - one block
     rand = encryptor.update(block)
     return (rand[0] + 256 * rand[1]) % period_slots
 

@@ -303,7 +303,8 @@ def _update_many(table: Table, dialect: str, columns: tuple[str, ...], key: int)
     given = ", ".join(f"%b::{each}" for each in types)
     new = ", ".join(f"{each} = given.{each}" for each in values)
     same = " AND ".join(f"{table.name}.{each} = given.{each}" for each in keys)
-    return f"UPDATE {table.name} SET {new} FROM unnest({given}) AS given({', '.join(columns)}) WHERE {same}"  # noqa: S608
+    named = ", ".join(columns)
+    return f"UPDATE {table.name} SET {new} FROM unnest({given}) AS given({named}) WHERE {same}"  # noqa: S608 - own names
 
 
 def _parsed(url: str) -> URL:
