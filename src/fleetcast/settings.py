@@ -148,6 +148,23 @@ class Settings(BaseSettings):
     most_upload_bytes: Annotated[
         int, Field(ge=100_000, le=4_000_000_000, description="The largest file or table that may be uploaded.")
     ] = 64_000_000
+    most_uploads_a_minute: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="Files and tables that one user may upload in a minute, to each process; 0: any number.",
+        ),
+    ] = 120
+    most_uploaded_bytes_a_minute: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000_000_000,
+            description="Bytes of them in a minute; one upload may go beyond, and the next one waits for it. 0: any "
+            "number.",
+        ),
+    ] = 256_000_000
     keep_messages_days: Annotated[
         int,
         Field(ge=0, le=36_500, description="Days that messages of devices are kept, by the fleet's time; 0: for ever."),

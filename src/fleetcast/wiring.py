@@ -150,6 +150,7 @@ def _put_together(
     from fleetcast.api.intake import Intake
     from fleetcast.api.measuring import Measured
     from fleetcast.api.parts import Parts
+    from fleetcast.api.upload_rate import UploadRate
     from fleetcast.runtime.pruning import Retention
     from fleetcast.runtime.vault_keys import VaultKeys
     from fleetcast.runtime.worker import Worker, WorkerOptions
@@ -181,6 +182,11 @@ def _put_together(
             kinds=kinds,
             most_body_bytes=settings.most_body_bytes,
             most_upload_bytes=settings.most_upload_bytes,
+            uploads=UploadRate(
+                uploads_a_minute=settings.most_uploads_a_minute,
+                bytes_a_minute=settings.most_uploaded_bytes_a_minute,
+                most_upload_bytes=settings.most_upload_bytes,
+            ),
             sessions=SessionLimits(idle_s=settings.session_idle_minutes * 60, longest_s=settings.session_hours * 3600),
         )
         made = app.build(parts)

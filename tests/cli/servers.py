@@ -38,6 +38,9 @@ class ServerProcess:
     def post(self, path: str, **how: Any) -> httpx.Response:
         return httpx.post(f"{self.url}{path}", timeout=30, **how)
 
+    def put(self, path: str, **how: Any) -> httpx.Response:
+        return httpx.put(f"{self.url}{path}", timeout=30, **how)
+
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
         self.process.send_signal(signal.SIGTERM)

@@ -92,6 +92,16 @@ def _look_up(connection: Connection, who: Identity, what: File) -> None:
 FILES: Final = Editable(kind=files.KIND, check=_check, look_up=_look_up, label=lambda what: what.name)
 
 
+def may_upload(database: Database, who: Identity, row_id: int) -> File:
+    """The file that waits for a content; raises HasContent, before anybody sends gigabytes for nothing."""
+    who.require(Right.EDIT)
+    with database.read() as connection:
+        file = files.KIND.get(connection, who.subscriber_id, row_id)
+        if files.content_of(connection, row_id) is not None:
+            raise HasContent(file.what.name)
+    return file.what
+
+
 def upload(
     database: Database,
     who: Identity,
@@ -109,17 +119,13 @@ def upload(
     devices get. Raises NotVouchedFor, HasContent, ImageBroken, and Invalid for an empty file and for a form of a build
     that nobody asked to convert.
     """
-    who.require(Right.EDIT)
-    with database.read() as connection:
-        file = files.KIND.get(connection, who.subscriber_id, row_id)
-        if files.content_of(connection, row_id) is not None:
-            raise HasContent(file.what.name)
+    file = may_upload(database, who, row_id)
     content.seek(0)
     head = content.read(_HEAD_BYTES)
     if not head:
         raise Invalid("the upload holds no bytes: send the file's content")
     found, remark, whole, image = ImageFormat.BINARY, None, None, None
-    if file.what.kind == FileKind.FIRMWARE:
+    if file.kind == FileKind.FIRMWARE:
         if convert and recognise(head) is not ImageFormat.BINARY:
             content.seek(0)
             built = as_binary(content.read())
@@ -136,7 +142,7 @@ def upload(
     sha256 = _hash(_parts(content, whole))
     with database.write() as connection:
         if files.content_of(connection, row_id) is not None:
-            raise HasContent(file.what.name)
+            raise HasContent(file.name)
         size_bytes = file_contents.put(connection, who.subscriber_id, sha256, _parts(content, whole))
         name = original_name[:200] if is_readable(original_name) else ""
         # A key may have been archived meanwhile.
@@ -147,7 +153,7 @@ def upload(
         )  # fmt: skip
         more = {} if said is None else {"mcuboot_version": said["version"]}
         note(
-            connection, who, "file", "uploaded", row_id, file.what.name, now, sha256=sha256, size_bytes=size_bytes,
+            connection, who, "file", "uploaded", row_id, file.name, now, sha256=sha256, size_bytes=size_bytes,
             trusted_key_id=vouching, **more,
         )  # fmt: skip
     return Upload(

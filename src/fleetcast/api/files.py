@@ -13,11 +13,11 @@ from fastapi.responses import StreamingResponse
 
 from fleetcast.actions import files as actions
 from fleetcast.actions.files import FILES, File
-from fleetcast.api.body_limit import BodyTooLarge
 from fleetcast.api.fields import Instant, Kept, Name, PathId, RowId, Schema, Text, Version, Whole, example
 from fleetcast.api.lists import Listed, PageOf
 from fleetcast.api.objects import Patch, patched, shown
 from fleetcast.api.parts import MEGABYTE, BadHeader, OnceOnly, Revision, TheParts, Who, mark
+from fleetcast.api.upload_rate import received
 from fleetcast.queries import fleet
 
 router = APIRouter(prefix="/files", tags=["files"])
@@ -173,12 +173,9 @@ async def upload(
 ) -> UploadOut:
     """Give a file its content, once, as the body of the request."""
     signed = _signature(signature)
+    await asyncio.to_thread(actions.may_upload, parts.database, who, row_id)
     with tempfile.SpooledTemporaryFile(max_size=MEGABYTE) as kept:
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > parts.most_upload_bytes:
-                raise BodyTooLarge(parts.most_upload_bytes)
+        async for part in received(request, parts.uploads, who.user_id, parts.real_now):
             await asyncio.to_thread(kept.write, part)
         done = await asyncio.to_thread(
             actions.upload, parts.database, who, row_id, kept, name, parts.now(), convert=convert, signature=signed

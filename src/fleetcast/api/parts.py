@@ -16,6 +16,7 @@ from fleetcast.actions.authentication import PasswordCheck, Unauthenticated, by_
 from fleetcast.actions.connections import Kind
 from fleetcast.actions.seen import Database, KeyVault, Once
 from fleetcast.actions.sessions import OpenSession, SessionLimits
+from fleetcast.api.upload_rate import UploadRate
 from fleetcast.clock import Clock, SystemClock
 from fleetcast.errors import Invalid
 from fleetcast.instants import InstantMs, from_datetime
@@ -37,6 +38,7 @@ class Parts:
     """Connectors by name."""
     most_body_bytes: int = 2 * MEGABYTE
     most_upload_bytes: int = 64 * MEGABYTE
+    uploads: UploadRate = field(default_factory=lambda: UploadRate(most_upload_bytes=64 * MEGABYTE))
     passwords: PasswordCheck = field(default_factory=PasswordCheck)
     sessions: SessionLimits = field(default_factory=SessionLimits)
 

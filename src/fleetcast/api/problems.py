@@ -37,8 +37,10 @@ SENTENCES: Final = {
     404: "There is no such thing.",
     409: "Not in this state, or another one has the same name.",
     412: "Somebody else changed it meanwhile.",
+    408: "Nothing more of the body came.",
     413: "The body is too large.",
-    429: "Too many logins failed: wait as long as Retry-After says.",
+    415: "The body is packed (Content-Encoding): send it as it is.",
+    429: "Too many logins failed, or too much was uploaded: wait as long as Retry-After says.",
     422: "Something in the request can't be as it is; `errors` names every field.",
     503: "The database can't be reached just now.",
 }

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
+from fleetcast.access import Right
 from fleetcast.actions import device_import, exports, group_import, set_import
 from fleetcast.actions.imports import Imported
-from fleetcast.api.body_limit import BodyTooLarge
 from fleetcast.api.fields import LARGEST, Schema
 from fleetcast.api.parts import TheParts, Who
+from fleetcast.api.upload_rate import received
 
 router = APIRouter(tags=["import and export"])
 
@@ -39,12 +40,11 @@ class ImportedOut(Schema):
     """Of these those that were archived."""
 
 
-async def _csv(parts: TheParts, request: Request) -> bytes:
+async def _csv(parts: TheParts, who: Who, request: Request) -> bytes:
+    who.require(Right.EDIT)
     body = bytearray()
-    async for part in request.stream():
+    async for part in received(request, parts.uploads, who.user_id, parts.real_now):
         body += part
-        if len(body) > parts.most_upload_bytes:
-            raise BodyTooLarge(parts.most_upload_bytes)
     return bytes(body)
 
 
