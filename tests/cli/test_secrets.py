@@ -7,11 +7,14 @@ import json
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from tests.cli import test_campaign_commands as campaigns
 from tests.cli.servers import ServerProcess
 from tests.cli.terminal import fleetcast
+from tests.postgresql import PostgreSQL
 
 ROOT_KEY = "C7A91E5504D27B3F8862EA10B9437DCC"
 LISTS = (
@@ -30,8 +33,27 @@ def forms(secret: bytes) -> dict[str, bytes]:
     return found
 
 
+def everything_in(postgresql: PostgreSQL, url: str) -> dict[str, bytes]:
+    """What PostgreSQL keeps: every table as it says it, and every file as it lies there, write-ahead log and all."""
+    found = {}
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        for (name,) in tables:
+            with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(name))) as rows:
+                found[f"table {name}"] = b"".join(bytes(each) for each in rows)
+        connection.execute("CHECKPOINT")
+    files = [path for path in postgresql.directory.rglob("*") if path.is_file()]
+    return found | {str(path.relative_to(postgresql.directory)): path.read_bytes() for path in files}
+
+
 @pytest.mark.usefixtures("no_login")
-def test_no_secret_is_anywhere_after_a_full_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_no_secret_is_anywhere_after_a_full_run(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    url = ""
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgresql_databases").empty()
     monkeypatch.setattr(campaigns, "KEY", ROOT_KEY)
     printed: list[str] = []
 
@@ -41,7 +63,7 @@ def test_no_secret_is_anywhere_after_a_full_run(tmp_path: Path, monkeypatch: pyt
         printed.append(ended.out + ended.err)
         return ended.out
 
-    with ServerProcess(tmp_path, "--time-factor", "20000") as running:
+    with ServerProcess(tmp_path, "--time-factor", "20000", *(("--database", url) if url else ())) as running:
         first = running.first
         assert first is not None
         monkeypatch.setenv("FLEETCAST_PASSWORD", first["password"])
@@ -75,6 +97,13 @@ def test_no_secret_is_anywhere_after_a_full_run(tmp_path: Path, monkeypatch: pyt
     secrets |= {name: first[name].encode() for name in ("password", "token", "system_password")}
     assert len(secrets) >= 8, sorted(secrets)
     places |= {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    if url:
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+        kept = everything_in(postgresql, url)
+        assert kept["table key_material"], "there were keys to be found"
+        assert any(campaigns.eui(0).encode() in content for name, content in kept.items() if "base/" in name)
+        places |= kept
+        request.getfixturevalue("postgresql_databases").drop(url)
     places["log"] = (tmp_path / "server.log").read_bytes()
     places["what commands printed"] = "".join(printed).encode()
     places["a refusal"] = wrong.content
