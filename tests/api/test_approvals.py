@@ -96,7 +96,7 @@ def test_who_made_or_changed_it_can_not_approve_it(four: Four) -> None:
     )["id"]  # fmt: skip
     assert "admin made it" in four.admin.post(f"/campaigns/{campaign}/approve", status=403)["detail"]
     four.maker.patch(f"/campaigns/{campaign}", {"threshold_percent": 50})
-    four.admin.post(f"/campaigns/{campaign}/approve", status=200)
+    four.admin.post(f"/campaigns/{campaign}/approve", status=403)
     copied = four.admin.post(f"/campaigns/{campaign}/copy", {"name": "copy"})
     assert copied["approved_by"] is None
     four.admin.post(f"/campaigns/{copied['id']}/approve", status=403)
@@ -183,3 +183,16 @@ def test_the_approval_of_somebody_who_has_left_is_none(four: Four) -> None:
     number = four.second.get("/me")["user_id"]
     four.admin.patch(f"/users/{number}", {"role": "viewer"})
     assert "may not approve any more" in four.runner.post(f"/campaigns/{campaign}/start", status=409)["detail"]
+
+
+def test_whoever_had_a_hand_in_it_can_not_approve_it(four: Four) -> None:
+    """Also not the one who made nearly all of it, once somebody else has changed a word."""
+    campaign = four.draft()
+    four.admin.patch(f"/users/{four.maker.get('/me')['user_id']}", {"role": "admin"})
+    four.runner.patch(f"/campaigns/{campaign}", {"description": "a word"})
+    refused = four.maker.post(f"/campaigns/{campaign}/approve", {}, status=403)
+    assert "made it, or changed it" in refused["detail"]
+    four.second.post(f"/campaigns/{campaign}/approve", {}, status=200)
+    copy = four.maker.post(f"/campaigns/{campaign}/copy", {"name": "copied"})["id"]
+    four.runner.patch(f"/campaigns/{copy}", {"description": "a word"})
+    four.maker.post(f"/campaigns/{copy}/approve", {}, status=403)

@@ -181,3 +181,15 @@ def test_users_of_other_subscribers_are_not_there(server: Server, system: Api) -
         api.patch(f"/users/{number}", {"login": "eve"}, status=404)
         api.post(f"/users/{number}/archive", status=404)
         api.ask("PUT", f"/users/{number}/password", {"password": "another long sentence"}, status=404)
+
+
+def test_a_token_that_ends_makes_none_that_lasts_longer(server: Server) -> None:
+    api = server.api
+    short = api.post("/tokens", {"name": "short", "expires_at": "2026-03-02T12:00:00Z"})["token"]
+    through = Api(api.client, short)
+    refused = through.post("/tokens", {"name": "longer", "expires_at": "2026-03-03T12:00:00Z"}, status=422)
+    assert "lies after the end of the token" in refused["detail"]
+    through.post("/tokens", {"name": "left out"})
+    through.post("/tokens", {"name": "shorter", "expires_at": "2026-03-01T18:00:00Z"})
+    ends = {each["name"]: each["expires_at"] for each in api.get("/tokens")["items"]}
+    assert (ends["left out"][:13], ends["shorter"][:13]) == ("2026-03-02T12", "2026-03-01T18")

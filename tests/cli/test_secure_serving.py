@@ -128,3 +128,12 @@ def test_browsers_are_told_to_do_nothing_with_answers_and_headers_have_a_limit(t
             raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 70_000)
             assert raw.recv(100).startswith(b"HTTP/1.1 400")
         assert running.get("/healthz").status_code == 200
+
+
+def test_what_the_server_writes_is_for_its_own_user_alone(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)  # made by somebody else, and open to everybody
+    with ServerProcess(tmp_path) as running:
+        assert running.get("/readyz").status_code == 200
+        written = list((tmp_path / "data").rglob("*"))
+        assert any(path.name == "fleetcast.db" for path in written)
+        assert [str(path) for path in written if path.stat().st_mode & 0o077] == []

@@ -86,6 +86,8 @@ class Identity:
     """What this one is known by, for the audit journal: a token, a session, a password."""
     address: str = ""
     """Where the request came from, for the audit journal; empty: not from the network."""
+    ends_at: int | None = None
+    """When the token ends that this one is known by, ms since 1970 UTC; None: it doesn't, or it is none."""
 
     def may(self, right: Right) -> bool:
         """Whether this user, through this token, has the right."""

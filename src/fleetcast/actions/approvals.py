@@ -44,8 +44,8 @@ def approve(database: Database, who: Identity, campaign_id: int, remark: str, no
     with database.write() as connection:
         found = KIND.get(connection, who.subscriber_id, campaign_id)
         campaigns.require(connection, campaign_id, "approved", "CONFIGURED")
-        if approvals.made_by(connection, campaign_id) == who.user_id:
-            raise OwnWork(campaign_id, f"{who.login} made it, or changed it last")
+        if who.user_id in approvals.makers(connection, who.subscriber_id, campaign_id):
+            raise OwnWork(campaign_id, f"{who.login} made it, or changed it")
         content = approvals.fingerprint(connection, who.subscriber_id, campaign_id)
         approvals.give(connection, campaign_id, who.user_id, content, now)
         note(
@@ -82,8 +82,8 @@ def require(connection: Connection, who: Identity, campaign_id: int) -> None:
         raise NotApproved(campaign_id, f"it was changed since {given.login} approved it")
     if given.user_id == who.user_id:
         raise OwnWork(campaign_id, f"{who.login} approved it and can't start it too")
-    if given.user_id == approvals.made_by(connection, campaign_id):
-        raise OwnWork(campaign_id, f"{given.login} made it")
+    if given.user_id in approvals.makers(connection, who.subscriber_id, campaign_id):
+        raise OwnWork(campaign_id, f"{given.login} made it, or changed it")
     approver = users.by_id(connection, given.user_id)
     if approver is None or approver.subscriber_id != who.subscriber_id or not may(Role(approver.role), Right.APPROVE):
         raise NotApproved(campaign_id, f"{given.login}, who approved it, may not approve any more")

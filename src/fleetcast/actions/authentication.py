@@ -132,6 +132,7 @@ def identity(found: Credentials, *, through: str, address: str) -> Identity:
         scope=frozenset(Right(word) for word in found.scope.split(",")) if found.scope else None,
         through=through,
         address=address,
+        ends_at=found.expires_at,
     )
 
 

@@ -157,10 +157,16 @@ def create_token(
     expires_at: InstantMs | None,
     now: InstantMs,
 ) -> NewToken:
-    """Make a token that carries one's own rights, narrowed to a scope; it is shown this once."""
+    """Make a token that carries one's own rights, narrowed to a scope; it is shown this once.
+
+    Through a token that ends, none is made that lasts longer: left out, it ends at the same time.
+    """
+    expires_at = who.ends_at if expires_at is None else expires_at
     checks = Checks()
     checks.text("name", name, must=True)
     checks.that(expires_at is None or expires_at > now, "expires_at", "lies in the past")
+    outlives = expires_at is not None and who.ends_at is not None and expires_at > who.ends_at
+    checks.that(not outlives, "expires_at", "lies after the end of the token that asks for it")
     for right in scope or ():
         checks.that(who.may(right), "scope", f"you don't have the right to {right.value} yourself")
     checks.that(scope is None or bool(scope), "scope", "name a right at least, or leave it out for all you may")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,8 +112,10 @@ def opened(config: Path | None, data: Path | None, url: str | None) -> Generator
     where = settings.database_url()
     if where.startswith("sqlite:///"):
         Path(where.removeprefix("sqlite:///")).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mask = os.umask(0o077)  # a new file is for its owner alone, as the server makes it
     found = Database.open(where)
     try:
         yield found, where
     finally:
         found.close()
+        os.umask(mask)

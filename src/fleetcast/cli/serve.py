@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -94,6 +95,8 @@ def serve(
     for name in process.unknown_variables():
         _warn(name)
     listening = _listen(settings.host, settings.port)
+    # Whatever it writes, be it into a folder that others may look into, is for its own user alone.
+    mask = os.umask(0o077)
     try:
         program = build(settings)
         try:
@@ -102,6 +105,7 @@ def serve(
         finally:
             program.close()
     finally:
+        os.umask(mask)
         listening.close()
 
 

@@ -53,6 +53,20 @@ def made_by(connection: Connection, campaign_id: int) -> int:
     return int(connection.execute(select(_table.c.made_by_id).where(_table.c.id == campaign_id)).scalar_one())
 
 
+def makers(connection: Connection, subscriber_id: int, campaign_id: int) -> set[int]:
+    """Everybody who had a hand in what the campaign is, from its first draft to its last edit."""
+    found = connection.execute(
+        select(t.audit.c.user_id)
+        .where(
+            t.audit.c.subscriber_id == subscriber_id,
+            t.audit.c.object_id == campaign_id,
+            t.audit.c.kind.in_(("campaign.created", "campaign.copied", "campaign.edited")),
+        )
+        .distinct()
+    ).scalars()
+    return {*found, made_by(connection, campaign_id)}
+
+
 def set_maker(connection: Connection, campaign_id: int, user_id: int) -> None:
     """Note who said what the campaign is."""
     connection.execute(update(_table).where(_table.c.id == campaign_id).values(made_by_id=user_id))

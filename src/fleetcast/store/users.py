@@ -57,6 +57,7 @@ class Credentials:
     scope: str | None = None
     token_id: int | None = None
     last_used_at: InstantMs | None = None
+    expires_at: InstantMs | None = None
 
 
 _WHO = [tables.user.c[name] for name in ("subscriber_id", "login", "role", "may_read_keys", "password_hash")]
@@ -85,7 +86,14 @@ def by_token(connection: Connection, token_hash: bytes, now: InstantMs) -> Crede
     """Whose token this is, while it is neither withdrawn nor over."""
     user, token = tables.user, tables.token
     row = connection.execute(
-        select(user.c.id.label("user_id"), *_WHO, token.c.scope, token.c.id.label("token_id"), token.c.last_used_at)
+        select(
+            user.c.id.label("user_id"),
+            *_WHO,
+            token.c.scope,
+            token.c.id.label("token_id"),
+            token.c.last_used_at,
+            token.c.expires_at,
+        )
         .select_from(_WITH_SUBSCRIBER.join(token, token.c.user_id == user.c.id))
         .where(
             token.c.hash == token_hash,
