@@ -52,9 +52,9 @@ class TrialDevice:
     __slots__ = (
         "always_open", "armed_for", "aside", "aside_tries", "clock_off", "coded_heard", "counted", "expected",
         "expected_loss", "extra", "fails_at", "gateways", "grace_stage", "grace_used", "group", "heard",
-        "heard_at", "kept_start", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
+        "heard_at", "kept_start", "kept_until", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
         "number", "outcome", "phase", "received_told", "silent", "since", "step", "talk", "ticket", "told_at",
-        "told_session", "transferred", "tries", "uncoded_heard", "unicast_loss", "up", "valid",
+        "told_session", "transferred", "tries", "tuned_to", "uncoded_heard", "unicast_loss", "up", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -95,11 +95,15 @@ class TrialDevice:
         self.grace_used = 0
         self.grace_stage = -1
         self.armed_for = 0
-        """Number of the class session it is armed for."""
+        """Number of the class session it is armed for, as far as the campaign knows."""
+        self.tuned_to = 0
+        """Number of the class session it listens in: it does even where its answer was lost."""
         self.told_session = 0
         """Number of the class session in the request under way."""
         self.kept_start = 0.0
         """Session start in the request under way."""
+        self.kept_until = 0.0
+        """Until when the network keeps the request for its next uplink."""
         # Reception
         self.listening_from = 0
         self.counted = 0

@@ -156,15 +156,15 @@ class TrialGroup:
         return max(now, starts[-1] + self.rhythm.request_gap_s) if starts else now
 
     def receive(self, dice: np.random.Generator) -> None:
-        """What its armed devices heard of the frames since this was asked last."""
+        """What the devices that listen heard of the frames since this was asked last."""
         frames, m = len(self.stream.starts), self.planned.fragments
         listening = [
             one
             for one in self.members
-            if one.armed_for == self.session and one.counted < frames and not one.transferred
+            if one.tuned_to == self.session and one.counted < frames and not one.transferred
         ]
         for one in self.members:
-            if one.armed_for != self.session:
+            if one.tuned_to != self.session:
                 one.counted = frames
         if not listening:
             return

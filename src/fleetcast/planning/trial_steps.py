@@ -46,7 +46,6 @@ def _armed(trial: TrialState, device: TrialDevice) -> None:
     on_air = group.stream.on_air(trial.now)
     if group.session == 1 or not device.armed_for:
         device.listening_from = on_air
-    device.counted = max(device.counted, on_air)
     device.armed_for = device.told_session
 
 

@@ -18,6 +18,8 @@ ANSWER_S: Final = 0.1
 """A device's work between request and answer."""
 HAND_OVER_S: Final = 0.1
 """From a request to the gateway that sends it at once."""
+KEPT_PERIODS: Final = 2
+"""A request that waits for its device's next uplink is let go after so many periods."""
 REQUEST_BYTES: Final = (1, 30, 6, 11, 11, 2, 1, 4, 1, 0, 0)
 """Longest request of each step (TS004, TS005, TS006), the command identifier included."""
 _ASIDE_BYTES: Final = 2
@@ -39,8 +41,8 @@ def uplink(trial: TrialState, device: TrialDevice) -> None:
         replan(trial, device)
         return
     if device.talk is Talk.KEPT:
-        too_late = device.step is Step.SESSION and device.aside is Aside.NONE and device.kept_start <= trial.now
-        if too_late:
+        if device.kept_until <= trial.now:
+            # The network has let it go: it has to be said anew.
             device.talk, device.tries = Talk.WAITING, device.tries - 1
         else:
             _transmit(trial, device)
@@ -126,7 +128,7 @@ def _say(trial: TrialState, device: TrialDevice) -> None:
     group = trial.groups[device.group]
     if device.aside is Aside.NONE:
         device.told_session = group.session
-    if device.step is Step.SESSION and device.aside is Aside.NONE:
+    if _holds_start(device):
         in_time = trial.now + trial.tolerance_s < group.session_start or group.planned.session_class == "B"
         device.kept_start = group.session_start if in_time else trial.now + JOIN_AHEAD_S
     if device.aside is Aside.STATUS:
@@ -135,6 +137,9 @@ def _say(trial: TrialState, device: TrialDevice) -> None:
         _transmit(trial, device)
     else:
         device.talk = Talk.KEPT
+        device.kept_until = trial.now + max(trial.policy.delivery_timeout_s, KEPT_PERIODS * device.expected.period_s)
+        if _holds_start(device):
+            device.kept_until = min(device.kept_until, device.kept_start)
 
 
 def _transmit(trial: TrialState, device: TrialDevice) -> None:
@@ -154,12 +159,30 @@ def _transmit(trial: TrialState, device: TrialDevice) -> None:
     trial.requests[device.number] += 1
     asks_time = device.aside is Aside.RESYNC
     up = 1 - (1 - device.up) ** TIME_REQUESTS if asks_time else device.up
-    if trial.dice.happens(device.unicast_loss) or not trial.dice.happens(up):
+    if trial.dice.happens(device.unicast_loss):
+        return
+    if _holds_start(device) and not device.clock_off and device.fails_at != device.step:
+        _tune_in(trial, device)
+    if not trial.dice.happens(up):
         return
     answer = end + ANSWER_S + windows.uplink_s(dr)
     if device.aside is Aside.STATUS:
         answer += trial.dice.between(0, trial.spread_s(device.group))
     trial.at(answer, Kind.ANSWER, device.number, trial.requests[device.number])
+
+
+def _holds_start(device: TrialDevice) -> bool:
+    """Whether the present request tells of a session start."""
+    together = device.step is Step.GROUP and not device.expected.exchanges[Step.SESSION]
+    return device.aside is Aside.NONE and (device.step is Step.SESSION or together)
+
+
+def _tune_in(trial: TrialState, device: TrialDevice) -> None:
+    """The device listens from the start it was told, whether its answer is heard or not."""
+    stream = trial.groups[device.group].stream
+    if device.tuned_to != device.told_session:
+        device.tuned_to = device.told_session
+        device.counted = max(device.counted, stream.on_air(max(trial.now, device.kept_start)))
 
 
 def send(trial: TrialState, device: TrialDevice, windows: Windows, payload_bytes: int) -> tuple[float, float]:
