@@ -37,6 +37,9 @@ _MOST_DEVICES: Final = 2_000
 """Of a larger fleet a sample is played, on a connection and gateways that are as much slower."""
 SURPRISES: Final = 0.0075
 """Share of devices that fail for a reason that no fact tells: half refuse their session, half don't start the image."""
+RESTARTS: Final = 0.2
+"""Share of campaigns in which a device restarts in the middle of its class session. It is drawn by campaign, not by
+device: power supplies and watchdogs are alike within a fleet, and most fleets have none that fail."""
 _UPLINK_LOSS: Final = 0.1
 _ANSWER_AIRTIME_S: Final = 0.1
 
@@ -102,6 +105,8 @@ class _Setting:
                 device.fails_at = Step.FRAG_SESSION if dice.happens(0.5) else Step.VERSION
             groups[expected.group].members.append(device)
             devices.append(device)
+        if dice.happens(RESTARTS):
+            devices[int(dice.below_one() * len(devices))].restarts = True
         for g, group in enumerate(groups):
             extras = np.searchsorted(self._extras[g], dice.generator.random(len(group.members)))
             for device, extra in zip(group.members, extras.tolist(), strict=True):

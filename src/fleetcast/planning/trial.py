@@ -87,6 +87,9 @@ def _dispatch(trial: TrialState, kind: Kind, subject: int, ticket: int) -> None:
             device = trial.devices[subject]
             device.heard_at = trial.now
             trial_unicast.send(trial, device, trial.windows[device.group], JOIN_ACCEPT_BYTES - PHY_OVERHEAD_BYTES)
+        case Kind.RESTARTED:
+            device = trial.devices[subject]
+            trial_stages.restarted(trial, device)
         case Kind.SOAKED:
             device = trial.devices[subject]
             device.left[Step.SOAK] = 0

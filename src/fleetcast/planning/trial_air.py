@@ -89,6 +89,11 @@ class Stream:
         number = bisect_right(self.starts, end - offset) - 1
         return number >= 0 and self.starts[number] + offset + self.airtime_s > begin
 
+    def free_from(self, end: float, place: int) -> float:
+        """When the last of its frames that begin before `end` is over at the gateway at this place."""
+        offset = place * (self.airtime_s + STAGGER_S)
+        return self.starts[bisect_right(self.starts, end - offset) - 1] + offset + self.airtime_s
+
 
 class Gateway:
     """One transmitter."""
@@ -112,6 +117,16 @@ class Gateway:
             if sent_end < begin - _KEPT_S:
                 break
         return any(stream.overlaps(begin, end, self.place) for stream in self._streams)
+
+    def free_from(self, at: float, airtime_s: float) -> float:
+        """When its transmitter is free for so long, not before `at`."""
+        for sent_begin, sent_end in self._sent:
+            if sent_begin < at + airtime_s and sent_end > at:
+                at = sent_end
+        for stream in self._streams:
+            while stream.overlaps(at, at + airtime_s, self.place):
+                at = stream.free_from(at + airtime_s, self.place)
+        return at
 
     def send_rx1(self, at: float, airtime_s: float, pool: int, budget_s: float) -> bool:
         """Send a request in RX1, if it may."""

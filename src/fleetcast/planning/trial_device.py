@@ -53,7 +53,7 @@ class TrialDevice:
         "always_open", "armed_for", "aside", "aside_tries", "clock_off", "coded_heard", "counted", "expected",
         "expected_loss", "extra", "fails_at", "gateways", "grace_stage", "grace_used", "group", "heard",
         "heard_at", "kept_start", "kept_until", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
-        "number", "outcome", "phase", "received_told", "silent", "since", "step", "talk", "ticket", "told_at",
+        "number", "outcome", "phase", "received_told", "refused_until", "restarts", "silent", "since", "step", "talk", "ticket", "told_at",
         "told_session", "transferred", "tries", "tuned_to", "uncoded_heard", "unicast_loss", "up", "valid",
     )  # fmt: skip
 
@@ -88,6 +88,10 @@ class TrialDevice:
         self.aside_tries = 0
         self.since = 0.0
         self.not_before = 0.0
+        self.refused_until = 0.0
+        """Nothing is said without an uplink before: the network could not send."""
+        self.restarts = False
+        """It will restart in the middle of its first class session, and lose all it was told."""
         self.heard = False
         self.heard_at = -1e9
         self.ticket = 0

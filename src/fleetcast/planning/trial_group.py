@@ -159,9 +159,7 @@ class TrialGroup:
         """What the devices that listen heard of the frames since this was asked last."""
         frames, m = len(self.stream.starts), self.planned.fragments
         listening = [
-            one
-            for one in self.members
-            if one.tuned_to == self.session and one.counted < frames and not one.transferred
+            one for one in self.members if one.tuned_to == self.session and one.counted < frames and not one.transferred
         ]
         for one in self.members:
             if one.tuned_to != self.session:

@@ -116,6 +116,11 @@ def _begin_sending(trial: TrialState, group: TrialGroup) -> None:
         return
     group.mode = Mode.ASKING if group.asks_next else Mode.SENDING
     group.asks_next = False
+    if group.session == 1:
+        pass_s = group.to_send * group.rhythm.gap_s
+        for one in group.members:
+            if one.restarts:
+                trial.at(trial.now + trial.dice.between(0, pass_s), Kind.RESTARTED, one.number)
     drive(trial, group)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fleetcast.planning import trial_sending, trial_steps, trial_unicast
 from fleetcast.planning.expectation import Step
 from fleetcast.planning.policy import LateStart, TransferUntil
@@ -9,6 +11,9 @@ from fleetcast.planning.session_window import doubled
 from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_group import Mode
 from fleetcast.planning.trial_state import JOIN_AHEAD_S, JOIN_LEAST_S, LAST, Kind, Stage, TrialState
+
+RESTART_S: Final = 15.0
+"""From a restart in the middle of a session until the device has joined."""
 
 
 def begin(trial: TrialState) -> None:
@@ -166,6 +171,31 @@ def _may_join(trial: TrialState, device: TrialDevice) -> bool:
         return True
     left = planned.coded_max - max(0, group.stream.on_air(trial.now) - planned.fragments)
     return left * (1 - device.expected_loss) > planned.fragments * 1.1
+
+
+def restarted(trial: TrialState, device: TrialDevice) -> None:
+    """A device restarts while it listens: it forgets what it was told and received, joins, and begins anew if it can."""
+    if device.outcome is not Outcome.OPEN or device.step is not Step.TRANSFER or not device.tuned_to:
+        return
+    if device.aside is Aside.STATUS:
+        trial_steps.one_less_asked(trial, device)
+    device.armed_for = device.tuned_to = device.uncoded_heard = device.coded_heard = 0
+    device.missing, device.received_told = -1, 0
+    if not _may_join(trial, device):
+        trial_steps.settle(trial, device, Outcome.BEHIND)
+        return
+    device.talk, device.aside, device.tries, device.aside_tries = Talk.WAITING, Aside.NONE, 0, 0
+    device.left[Step.GROUP] = 1
+    device.left[Step.REBOOT_TIME] = device.expected.exchanges[Step.REBOOT_TIME]
+    device.left[Step.FRAG_SESSION] = 1 + device.expected.clears_frag_session
+    device.left[Step.SESSION] = device.expected.exchanges[Step.SESSION]
+    trial.move(device, Step.GROUP)
+    back = trial.now + RESTART_S
+    device.not_before = back
+    device.phase = back + trial.dice.between(*trial_steps.FIRST_UPLINK_S)
+    device.next_heard = -1.0
+    trial.at(back, Kind.JOINED, device.number)
+    trial_unicast.replan(trial, device)
 
 
 def _end_stage(trial: TrialState, succeeded: int, *, judge: bool = True) -> bool:

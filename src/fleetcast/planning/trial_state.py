@@ -41,6 +41,8 @@ class Kind(IntEnum):
     SOAKED = 8
     JOINED = 9
     """A device joins anew: the accept takes airtime."""
+    RESTARTED = 10
+    """A device restarts in the middle of its class session."""
 
 
 class Stage(IntEnum):

@@ -12,6 +12,8 @@ from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_state import JITTER, JOIN_AHEAD_S, LAST, MOST_JITTER_S, STAGE_OF, Kind, TrialState
 
 RETRY_AFTER_S: Final = 10.0
+REFUSED_AGAIN_S: Final = 60.0
+"""What the network could not send to a device in class C for good is tried again so much later."""
 ROOM_S: Final = 5.0
 """Nothing else is said for so long after a request to a device in class C for good."""
 ANSWER_S: Final = 0.1
@@ -150,6 +152,7 @@ def _transmit(trial: TrialState, device: TrialDevice) -> None:
     begin, end = send(trial, device, windows, payload)
     if begin < 0:
         device.talk = Talk.WAITING
+        device.refused_until = trial.now + REFUSED_AGAIN_S
         if device.aside is Aside.NONE:
             device.tries -= 1
         else:
@@ -187,18 +190,20 @@ def _tune_in(trial: TrialState, device: TrialDevice) -> None:
 
 def send(trial: TrialState, device: TrialDevice, windows: Windows, payload_bytes: int) -> tuple[float, float]:
     """When a downlink to a device begins and ends; below 0: no gateway can send it."""
-    if _listens_always(trial, device):
-        at = trial.now + HAND_OVER_S
+    always = _listens_always(trial, device)
+    airtime_s = windows.rx2_s(payload_bytes)
+    if always:
+        # The network waits for a gateway that is busy.
+        at = min(gateway.free_from(trial.now + HAND_OVER_S, airtime_s) for gateway in device.gateways)
     else:
         if trial.now - device.heard_at <= LATEST_FOR_RX1_S:
             at = device.heard_at + RX1_S
-            airtime_s = windows.rx1_s(device.expected.data_rate, payload_bytes)
+            rx1_s = windows.rx1_s(device.expected.data_rate, payload_bytes)
             pool = int(not trial.dice.happens(windows.default_share))
             for gateway in device.gateways:
-                if gateway.send_rx1(at, airtime_s, pool, windows.rx1_budget_s):
-                    return at, at + airtime_s
+                if gateway.send_rx1(at, rx1_s, pool, windows.rx1_budget_s):
+                    return at, at + rx1_s
         at = device.heard_at + RX2_S
-    airtime_s = windows.rx2_s(payload_bytes)
     for gateway in device.gateways:
         if gateway.send_rx2(at, airtime_s, windows.rx2_budget_s):
             return at, at + airtime_s
@@ -277,7 +282,7 @@ def replan(trial: TrialState, device: TrialDevice) -> None:
     kind = Kind.UPLINK
     if device.talk is not Talk.KEPT and device.always_open and (device.heard or trial.policy.class_c_at_once):
         again = trial.policy.delivery_timeout_s if device.talk is Talk.SENT else RETRY_AFTER_S
-        reached = max(after + again, _reachable_from(trial, device))
+        reached = max(after + again, device.refused_until, _reachable_from(trial, device))
         if reached < at:
             at, kind = reached, Kind.CHANCE
     trial.at(at, kind, device.number, device.ticket)
