@@ -86,7 +86,10 @@ def _dispatch(trial: TrialState, kind: Kind, subject: int, ticket: int) -> None:
         case Kind.JOINED:
             device = trial.devices[subject]
             device.heard_at = trial.now
-            trial_unicast.send(trial, device, trial.windows[device.group], JOIN_ACCEPT_BYTES - PHY_OVERHEAD_BYTES)
+            trial_unicast.send(
+                trial, device, trial.windows[device.group], JOIN_ACCEPT_BYTES - PHY_OVERHEAD_BYTES, in_window=True
+            )
+            device.joined_unheard = True
         case Kind.RESTARTED:
             device = trial.devices[subject]
             trial_stages.restarted(trial, device)

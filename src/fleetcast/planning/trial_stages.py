@@ -174,7 +174,7 @@ def _may_join(trial: TrialState, device: TrialDevice) -> bool:
 
 
 def restarted(trial: TrialState, device: TrialDevice) -> None:
-    """A device restarts while it listens: it forgets what it was told and received, joins, and begins anew if it can."""
+    """A device restarts while it listens: it forgets all it was told and received, and begins anew if it can."""
     if device.outcome is not Outcome.OPEN or device.step is not Step.TRANSFER or not device.tuned_to:
         return
     if device.aside is Aside.STATUS:

@@ -33,7 +33,7 @@ def is_heard(trial: TrialState, device: TrialDevice) -> bool:
     """Whether a gateway of this device was listening while it spoke; the path itself was drawn before."""
     begin = trial.now - trial.windows[device.group].uplink_s(device.expected.data_rate)
     if any(not gateway.is_sending(begin, trial.now) for gateway in device.gateways):
-        device.heard, device.heard_at = True, trial.now
+        device.heard, device.heard_at, device.joined_unheard = True, trial.now, False
         return True
     return False
 
@@ -47,7 +47,7 @@ def uplink(trial: TrialState, device: TrialDevice) -> None:
             # The network has let it go: it has to be said anew.
             device.talk, device.tries = Talk.WAITING, device.tries - 1
         else:
-            _transmit(trial, device)
+            _transmit(trial, device, in_window=True)
     if device.talk is not Talk.KEPT:
         opportunity(trial, device)
     _use_grace(trial, device)
@@ -136,7 +136,7 @@ def _say(trial: TrialState, device: TrialDevice) -> None:
     if device.aside is Aside.STATUS:
         trial.told_next[device.number] = group.stream.on_air(trial.now)
     if always or trial.now - device.heard_at <= WINDOW_S:
-        _transmit(trial, device)
+        _transmit(trial, device, in_window=not always)
     else:
         device.talk = Talk.KEPT
         device.kept_until = trial.now + max(trial.policy.delivery_timeout_s, KEPT_PERIODS * device.expected.period_s)
@@ -144,12 +144,12 @@ def _say(trial: TrialState, device: TrialDevice) -> None:
             device.kept_until = min(device.kept_until, device.kept_start)
 
 
-def _transmit(trial: TrialState, device: TrialDevice) -> None:
-    """A request goes out in a receive window, or does not."""
+def _transmit(trial: TrialState, device: TrialDevice, *, in_window: bool) -> None:
+    """A request goes out in a receive window or at once, or does not."""
     windows = trial.windows[device.group]
     dr = device.expected.data_rate
     payload = REQUEST_BYTES[device.step] if device.aside is Aside.NONE else _ASIDE_BYTES
-    begin, end = send(trial, device, windows, payload)
+    begin, end = send(trial, device, windows, payload, in_window=in_window)
     if begin < 0:
         device.talk = Talk.WAITING
         device.refused_until = trial.now + REFUSED_AGAIN_S
@@ -159,6 +159,9 @@ def _transmit(trial: TrialState, device: TrialDevice) -> None:
             device.aside_tries -= 1
         return
     device.talk, device.since = Talk.SENT, begin
+    if device.always_open:
+        connection = trial.connection[device.group]
+        trial.free[connection] = max(trial.free[connection], begin + ROOM_S)
     trial.requests[device.number] += 1
     asks_time = device.aside is Aside.RESYNC
     up = 1 - (1 - device.up) ** TIME_REQUESTS if asks_time else device.up
@@ -188,11 +191,18 @@ def _tune_in(trial: TrialState, device: TrialDevice) -> None:
         device.counted = max(device.counted, stream.on_air(max(trial.now, device.kept_start)))
 
 
-def send(trial: TrialState, device: TrialDevice, windows: Windows, payload_bytes: int) -> tuple[float, float]:
-    """When a downlink to a device begins and ends; below 0: no gateway can send it."""
-    always = _listens_always(trial, device)
+def send(
+    trial: TrialState, device: TrialDevice, windows: Windows, payload_bytes: int, *, in_window: bool
+) -> tuple[float, float]:
+    """When a downlink to a device begins and ends; below 0: no gateway can send it.
+
+    `in_window`: after the uplink that was just heard; else at once, to a device in class C for good.
+    """
     airtime_s = windows.rx2_s(payload_bytes)
-    if always:
+    if not in_window:
+        if device.joined_unheard:
+            # No gateway is known that it hears.
+            return -1.0, -1.0
         # The network waits for a gateway that is busy.
         at = min(gateway.free_from(trial.now + HAND_OVER_S, airtime_s) for gateway in device.gateways)
     else:
