@@ -1,13 +1,13 @@
 """What a campaign is expected to take: duration, airtime, success, energy, each as a median with a 90 % band.
 
 The plan's own campaign is imagined some dozens of times (`trial`), with dice seeded by the plan: the same plan has the
-same estimate. What no fact tells before the start (defects, for instance) enters as a small share of surprises.
+same estimate. What no fact tells before the start (defects, for instance) enters as surprises: some campaigns have devices that nobody expects to fail.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -35,11 +35,12 @@ _MOST_TRIALS: Final = 50
 _FEWEST_TRIALS: Final = 12
 _MOST_DEVICES: Final = 2_000
 """Of a larger fleet a sample is played, on a connection and gateways that are as much slower."""
-SURPRISES: Final = 0.0075
-"""Share of devices that fail for a reason that no fact tells: half refuse their session, half don't start the image."""
-RESTARTS: Final = 0.2
-"""Share of campaigns in which a device restarts in the middle of its class session. It is drawn by campaign, not by
-device: power supplies and watchdogs are alike within a fleet, and most fleets have none that fail."""
+SURPRISES: Final = 0.25
+"""Share of campaigns with devices that do what no fact tells: refuse their session, restart in the middle of it, or
+don't start the image; each for itself. Drawn by campaign, not by device: makes, batches and power supplies are alike
+within a fleet, and most fleets have none that fail."""
+_SURPRISING: Final = 0.001
+"""Share of the devices that do so then; at least one."""
 _UPLINK_LOSS: Final = 0.1
 _ANSWER_AIRTIME_S: Final = 0.1
 
@@ -101,12 +102,14 @@ class _Setting:
                 near = [gateways[self._gateways[int(dice.below_one() * len(gateways))]]]
             device = TrialDevice(number, expected, losses[number], uplink_losses[number], near, dice)
             device.expected_loss = plan.devices[self._plan_numbers[number]].expected_loss
-            if dice.happens(SURPRISES):
-                device.fails_at = Step.FRAG_SESSION if dice.happens(0.5) else Step.VERSION
             groups[expected.group].members.append(device)
             devices.append(device)
-        if dice.happens(RESTARTS):
-            devices[int(dice.below_one() * len(devices))].restarts = True
+        for device in _surprising(devices, dice):
+            device.fails_at = Step.FRAG_SESSION
+        for device in _surprising(devices, dice):
+            device.fails_at = Step.VERSION
+        for device in _surprising(devices, dice):
+            device.restarts = True
         for g, group in enumerate(groups):
             extras = np.searchsorted(self._extras[g], dice.generator.random(len(group.members)))
             for device, extra in zip(group.members, extras.tolist(), strict=True):
@@ -127,6 +130,13 @@ class _Setting:
         loss = float(np.clip(np.mean(losses) if losses else DEFAULT_LOSS, 0.01, 0.9))
         odds: NDArray[np.float64] = np.cumsum(extra_distribution(group.fragments, round(loss, 2), group.scheme))[:-1]
         return odds
+
+
+def _surprising(devices: Sequence[TrialDevice], dice: Dice) -> Iterator[TrialDevice]:
+    """The devices of one trial that do one of the things that nobody expects."""
+    if dice.happens(SURPRISES):
+        for _ in range(max(1, round(_SURPRISING * len(devices)))):
+            yield devices[int(dice.below_one() * len(devices))]
 
 
 def group_pacing(plan: Plan, group: PlannedGroup, gateways: int = 1) -> Pacing:

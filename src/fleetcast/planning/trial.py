@@ -89,7 +89,6 @@ def _dispatch(trial: TrialState, kind: Kind, subject: int, ticket: int) -> None:
             trial_unicast.send(
                 trial, device, trial.windows[device.group], JOIN_ACCEPT_BYTES - PHY_OVERHEAD_BYTES, in_window=True
             )
-            device.joined_unheard = True
         case Kind.RESTARTED:
             device = trial.devices[subject]
             trial_stages.restarted(trial, device)

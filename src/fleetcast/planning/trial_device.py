@@ -52,10 +52,10 @@ class TrialDevice:
     __slots__ = (
         "always_open", "armed_for", "aside", "aside_tries", "clock_off", "coded_heard", "counted", "expected",
         "expected_loss", "extra", "fails_at", "gateways", "grace_stage", "grace_used", "group", "heard", "heard_at",
-        "joined_unheard", "kept_start", "kept_until", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
+        "kept_start", "kept_until", "left", "listening_from", "loss", "missing", "next_heard", "not_before",
         "number", "outcome", "phase", "received_told", "refused_until", "restarts", "silent", "since", "step",
         "talk", "ticket", "told_at", "told_session", "transferred", "tries", "tuned_to", "uncoded_heard",
-        "unicast_loss", "up", "valid",
+        "unheard_until", "unicast_loss", "up", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -89,8 +89,8 @@ class TrialDevice:
         self.aside_tries = 0
         self.since = 0.0
         self.not_before = 0.0
-        self.joined_unheard = False
-        """It joined anew, and nothing was heard of it since."""
+        self.unheard_until = 0.0
+        """When it is heard for the first time since it joined anew."""
         self.refused_until = 0.0
         """Nothing is said without an uplink before: the network could not send."""
         self.restarts = False

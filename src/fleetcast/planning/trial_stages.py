@@ -194,6 +194,7 @@ def restarted(trial: TrialState, device: TrialDevice) -> None:
     device.not_before = back
     device.phase = back + trial.dice.between(*trial_steps.FIRST_UPLINK_S)
     device.next_heard = -1.0
+    device.unheard_until = device.phase + trial.dice.misses(device.up) * device.expected.period_s
     trial.at(back, Kind.JOINED, device.number)
     trial_unicast.replan(trial, device)
 

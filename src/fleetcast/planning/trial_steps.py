@@ -95,6 +95,7 @@ def _reboots(trial: TrialState, device: TrialDevice) -> None:
     back = reboot + BACK_S
     device.phase = back + trial.dice.between(*FIRST_UPLINK_S)
     device.next_heard = -1.0
+    device.unheard_until = device.phase + trial.dice.misses(device.up) * device.expected.period_s
     trial.at(back, Kind.JOINED, device.number)
     if device.expected.reports_version and device.fails_at != Step.VERSION:
         at = back + trial.dice.between(*REPORT_AFTER_S)

@@ -33,7 +33,7 @@ def is_heard(trial: TrialState, device: TrialDevice) -> bool:
     """Whether a gateway of this device was listening while it spoke; the path itself was drawn before."""
     begin = trial.now - trial.windows[device.group].uplink_s(device.expected.data_rate)
     if any(not gateway.is_sending(begin, trial.now) for gateway in device.gateways):
-        device.heard, device.heard_at, device.joined_unheard = True, trial.now, False
+        device.heard, device.heard_at, device.unheard_until = True, trial.now, 0.0
         return True
     return False
 
@@ -200,7 +200,7 @@ def send(
     """
     airtime_s = windows.rx2_s(payload_bytes)
     if not in_window:
-        if device.joined_unheard:
+        if trial.now < device.unheard_until:
             # No gateway is known that it hears.
             return -1.0, -1.0
         # The network waits for a gateway that is busy.
