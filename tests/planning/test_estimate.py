@@ -156,3 +156,19 @@ def test_devices_told_of_a_start_together_with_their_group_are_told_of_the_one_t
         max_duration_s=10 * DAY_S,
     )
     assert estimated(wanted).success_share.median > 0.95
+
+
+def test_a_device_whose_answer_is_lost_listens_all_the_same() -> None:
+    # Half of the answers are lost, and no fragment is: whoever was told of the start hears them all.
+    deaf_network = fleet(60, expected_loss=0.0, expected_uplink_loss=0.5)
+    wanted = binary(
+        devices=deaf_network, policy=Policy(setup=Setup.PIPELINED, msg_retries=9), max_duration_s=20 * DAY_S
+    )
+    stream = make_plan(wanted, NOW).groups[0]
+    first_pass_s = (stream.fragments + stream.coded_first) * stream.airtime_us / 1e6
+    assert estimated(wanted).airtime_s.median <= 1.05 * first_pass_s
+
+
+def test_a_restart_in_the_middle_of_a_session_is_in_the_band_of_a_fleet_without_loss() -> None:
+    airtime = estimated(request(devices=fleet(50, **PERFECT))).airtime_s
+    assert airtime.high > 1.2 * airtime.median

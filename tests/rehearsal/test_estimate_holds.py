@@ -68,6 +68,47 @@ def test_what_was_estimated_is_what_comes(packages: int, session_class: str) -> 
     )
 
 
+ALWAYS_OPEN = """
+[[profile]]
+name = "meter"
+uplink_period_s = 3600
+
+[[fleet]]
+profile = "meter"
+count = 150
+class = "C"
+loss = { uniform = [0.01, 0.05] }
+uplink_loss = { uniform = [0.01, 0.1] }
+
+[campaign]
+threshold_percent = 80
+max_duration_s = 1209600
+class = "C"
+redundancy = "adaptive"
+[campaign.settings]
+setup = "staged"
+msg_retries = 5
+
+[file]
+size_bytes = 10000
+"""
+
+
+def test_what_was_estimated_of_devices_in_class_c_for_good_is_what_comes() -> None:
+    expected, came = [], []
+    for seed in SEEDS:
+        prepared = prepare(parse(ALWAYS_OPEN, "always open", Path()), seed)
+        assert prepared.plan.estimate is not None
+        expected.append(prepared.plan.estimate)
+        rehearsal = Rehearsal(prepared)
+        rehearsal.run()
+        came.append(measure(rehearsal, 0.0))
+    durations = [each.virtual_seconds for each in came]
+    assert median(each.duration_s.median for each in expected) == pytest.approx(median(durations), rel=0.06)
+    assert sum(e.duration_s.low <= c <= e.duration_s.high for e, c in zip(expected, durations, strict=True)) >= 2
+    assert median(each.success_share.median for each in expected) >= 0.99
+
+
 def test_a_device_silent_for_long_is_known_to_be_silent() -> None:
     population = prepare(scenario(1, "C"), 1).population
     silent = [device for device in population.devices if device.last_uplink is not None]

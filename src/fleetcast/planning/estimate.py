@@ -1,7 +1,8 @@
 """What a campaign is expected to take: duration, airtime, success, energy, each as a median with a 90 % band.
 
 The plan's own campaign is imagined some dozens of times (`trial`), with dice seeded by the plan: the same plan has the
-same estimate. What no fact tells before the start (defects, for instance) enters as surprises: some campaigns have devices that nobody expects to fail.
+same estimate. What no fact tells before the start (defects, for instance) enters as surprises: in some campaigns a
+device does what nobody expects.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _MOST_TRIALS: Final = 50
 _FEWEST_TRIALS: Final = 12
 _MOST_DEVICES: Final = 2_000
 """Of a larger fleet a sample is played, on a connection and gateways that are as much slower."""
-SURPRISES: Final = 0.25
+SURPRISES: Final = 0.15
 """Share of campaigns with devices that do what no fact tells: refuse their session, restart in the middle of it, or
 don't start the image; each for itself. Drawn by campaign, not by device: makes, batches and power supplies are alike
 within a fleet, and most fleets have none that fail."""
