@@ -50,8 +50,8 @@ def test_without_loss_everyone_succeeds_and_only_the_first_pass_is_sent() -> Non
 def test_without_loss_two_hours_of_setup_and_three_of_waiting_come_before_the_transfer() -> None:
     estimate = estimated(binary(devices=fleet(200, **PERFECT)))
     # Two stages until the last device spoke, three periods until all could have been told, then the transfer, after
-    # which devices whose answers collided are asked once more.
-    assert 5 * 3600 < estimate.duration_s.median < 7.6 * 3600
+    # which devices whose answers collided are asked once more, and now and then one that restarted is set up again.
+    assert 5 * 3600 < estimate.duration_s.median < 7.8 * 3600
 
 
 def test_pipelined_setup_is_faster() -> None:

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 from fleetcast.planning import trial_sending, trial_stages, trial_steps, trial_unicast
 from fleetcast.planning.expectation import Step
-from fleetcast.planning.trial_air import JOIN_ACCEPT_BYTES
 from fleetcast.planning.trial_device import Outcome, Talk
 from fleetcast.planning.trial_state import Kind, TrialState
-from fleetcast.radio.airtime import PHY_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +81,8 @@ def _dispatch(trial: TrialState, kind: Kind, subject: int, ticket: int) -> None:
                 trial.moved = True
         case Kind.CAMPAIGN:
             trial.moved = True
-        case Kind.JOINED:
-            device = trial.devices[subject]
-            device.heard_at = trial.now
-            trial_unicast.send(
-                trial, device, trial.windows[device.group], JOIN_ACCEPT_BYTES - PHY_OVERHEAD_BYTES, in_window=True
-            )
+        case Kind.JOINS:
+            trial_unicast.join(trial, trial.devices[subject])
         case Kind.RESTARTED:
             device = trial.devices[subject]
             trial_stages.restarted(trial, device)

@@ -12,8 +12,8 @@ from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_group import Mode
 from fleetcast.planning.trial_state import JOIN_AHEAD_S, JOIN_LEAST_S, LAST, Kind, Stage, TrialState
 
-RESTART_S: Final = 15.0
-"""From a restart in the middle of a session until the device has joined."""
+RESTART_S: Final = 3.0
+"""From a restart in the middle of a session until the device begins to join."""
 
 
 def begin(trial: TrialState) -> None:
@@ -192,10 +192,7 @@ def restarted(trial: TrialState, device: TrialDevice) -> None:
     trial.move(device, Step.GROUP)
     back = trial.now + RESTART_S
     device.not_before = back
-    device.phase = back + trial.dice.between(*trial_steps.FIRST_UPLINK_S)
-    device.next_heard = -1.0
-    device.unheard_until = device.phase + trial.dice.misses(device.up) * device.expected.period_s
-    trial.at(back, Kind.JOINED, device.number)
+    trial_steps.off_air(trial, device, back)
     trial_unicast.replan(trial, device)
 
 

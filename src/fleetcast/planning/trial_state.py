@@ -39,8 +39,8 @@ class Kind(IntEnum):
     CHANCE = 7
     """A device in class C for good can be reached, or be tried again."""
     SOAKED = 8
-    JOINED = 9
-    """A device joins anew: the accept takes airtime."""
+    JOINS = 9
+    """A device tries to join anew."""
     RESTARTED = 10
     """A device restarts in the middle of its class session."""
 
@@ -114,6 +114,8 @@ class TrialState:
         self.grace_until: float | None = None
         self.ended_at: float | None = None
         self.failed = False
+        self.joining = 0
+        """Devices that are off or try to join."""
         self.moved = False
         """Something happened that may end a stage."""
         self.requests = [0] * len(devices)

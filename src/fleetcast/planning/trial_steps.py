@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from fleetcast.planning.expectation import Step
@@ -14,8 +15,8 @@ from fleetcast.radio.answers import answer_survival
 
 COUNTDOWN_S: Final = 30.0
 """Of an immediate reboot."""
-BACK_S: Final = 35.0
-"""From a reboot until the device is back: flashing, starting, joining."""
+BACK_S: Final = 23.0
+"""From a reboot until the device begins to join: flashing and starting."""
 FIRST_UPLINK_S: Final = (5.0, 30.0)
 REPORT_AFTER_S: Final = (16.0, 128.0)
 """When after a start a device that tells its version by itself does so."""
@@ -93,18 +94,35 @@ def _reboots(trial: TrialState, device: TrialDevice) -> None:
         reboot = trial.now
     device.not_before = reboot + trial.policy.fuota_process_max_time_s
     back = reboot + BACK_S
-    device.phase = back + trial.dice.between(*FIRST_UPLINK_S)
+    off_air(trial, device, back)
+
+
+def off_air(trial: TrialState, device: TrialDevice, back: float) -> None:
+    """A device is off until it begins to join; nothing is heard of it before it has joined."""
+    device.phase = back + device.expected.period_s
+    device.next_heard = -1.0
+    device.unheard_until = math.inf
+    trial.joining += 1
+    trial.at(back, Kind.JOINS, device.number)
+
+
+def joined(trial: TrialState, device: TrialDevice) -> None:
+    """A device speaks again: soon by itself, and of its version if it does so."""
+    trial.joining -= 1
+    device.phase = trial.now + trial.dice.between(*FIRST_UPLINK_S)
     device.next_heard = -1.0
     device.unheard_until = device.phase + trial.dice.misses(device.up) * device.expected.period_s
-    trial.at(back, Kind.JOINED, device.number)
-    if device.expected.reports_version and device.fails_at != Step.VERSION:
-        at = back + trial.dice.between(*REPORT_AFTER_S)
-        alone = _reports_alone(trial, device) if reboot == trial.reboot_s else 1.0
-        for _ in range(REPORTS if device.expected.reports_again else 1):
-            if trial.dice.happens(device.up * alone):
-                trial.at(at, Kind.REPORTED, device.number)
-                break
-            at += device.expected.period_s * trial.dice.between(0.5, 1.5)
+    if device.step is not Step.VERSION or device.fails_at == Step.VERSION or not device.expected.reports_version:
+        return
+    at = trial.now + trial.dice.between(*REPORT_AFTER_S)
+    alone = 1.0
+    if trial.reboot_s is not None and device.expected.exchanges[Step.REBOOT_TIME]:
+        alone = _reports_alone(trial, device)
+    for _ in range(REPORTS if device.expected.reports_again else 1):
+        if trial.dice.happens(device.up * alone):
+            trial.at(at, Kind.REPORTED, device.number)
+            break
+        at += device.expected.period_s * trial.dice.between(0.5, 1.5)
 
 
 def _reports_alone(trial: TrialState, device: TrialDevice) -> float:

@@ -7,10 +7,15 @@ from typing import Final
 
 from fleetcast.planning import trial_steps
 from fleetcast.planning.expectation import Step
-from fleetcast.planning.trial_air import LATEST_FOR_RX1_S, RX1_S, RX2_S, WINDOW_S, Windows
+from fleetcast.planning.group_air import CHANNELS
+from fleetcast.planning.trial_air import JOIN_ACCEPT_BYTES, LATEST_FOR_RX1_S, RX1_S, RX2_S, WINDOW_S, Windows
 from fleetcast.planning.trial_device import Aside, Outcome, Talk, TrialDevice
 from fleetcast.planning.trial_state import JITTER, JOIN_AHEAD_S, LAST, MOST_JITTER_S, STAGE_OF, Kind, TrialState
+from fleetcast.radio.airtime import PHY_OVERHEAD_BYTES
+from fleetcast.radio.answers import answer_survival
 
+JOIN_RETRY_S: Final = (10.0, 30.0)
+"""From one attempt to join to the next."""
 RETRY_AFTER_S: Final = 10.0
 REFUSED_AGAIN_S: Final = 60.0
 """What the network could not send to a device in class C for good is tried again so much later."""
@@ -52,6 +57,24 @@ def uplink(trial: TrialState, device: TrialDevice) -> None:
         opportunity(trial, device)
     _use_grace(trial, device)
     replan(trial, device)
+
+
+def join(trial: TrialState, device: TrialDevice) -> None:
+    """A device asks to join, and tries again soon if it isn't heard or hears no answer."""
+    windows = trial.windows[device.group]
+    near = trial.joining * len(trial.plan.devices) / len(trial.devices) / trial.gateways
+    airtime_us = round(windows.uplink_s(device.expected.data_rate) * 1e6)
+    alone = answer_survival(round(near), airtime_us, JOIN_RETRY_S[1] - JOIN_RETRY_S[0], CHANNELS)
+    if trial.dice.happens(device.up * alone) and not trial.dice.happens(device.unicast_loss):
+        begin = trial.now - airtime_us / 1e6
+        if any(not gateway.is_sending(begin, trial.now) for gateway in device.gateways):
+            device.heard_at = trial.now
+            sent, _ = send(trial, device, windows, JOIN_ACCEPT_BYTES - PHY_OVERHEAD_BYTES, in_window=True)
+            if sent >= 0:
+                trial_steps.joined(trial, device)
+                replan(trial, device)
+                return
+    trial.at(trial.now + trial.dice.between(*JOIN_RETRY_S), Kind.JOINS, device.number)
 
 
 def opportunity(trial: TrialState, device: TrialDevice) -> None:
